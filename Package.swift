@@ -1,0 +1,76 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Every target: Swift 6 mode, warnings are errors, existentials are spelled out.
+let settings: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .enableUpcomingFeature("ExistentialAny"),
+  .treatAllWarnings(as: .error),
+]
+
+func target(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .executableTarget(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .testTarget(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+// What each target may import is a decision, kept in docs/ARCHITECTURE.md and checked by TidyTests.
+let package = Package(
+  name: "shardkv",
+  products: [
+    .library(name: "KVClient", targets: ["KVClient"]),
+    .executable(name: "shardkv-server", targets: ["shardkv-server"]),
+    .executable(name: "shardkv-cli", targets: ["shardkv-cli"]),
+    .executable(name: "shardkv-sim", targets: ["shardkv-sim"]),
+  ],
+  targets: [
+    // Pure: values that turn inputs into effects.
+    target("Basics", []),
+    .systemLibrary(name: "CChecksums"),
+    target("Checksums", ["CChecksums"]),
+    target("ShardMap", ["Basics", "Checksums"]),
+    target("Sessions", ["Basics"]),
+    target("Raft", ["Basics"]),
+    target("Balancing", ["Basics"]),
+    target("ShardCtrler", ["Basics", "ShardMap", "Sessions", "Balancing"]),
+    target("ShardKV", ["Basics", "ShardMap", "Sessions"]),
+    target("Journal", ["Basics", "Checksums", "ShardMap", "Raft"]),
+    target("Wire", ["Basics", "Checksums", "ShardMap", "Sessions", "Raft"]),
+    target("Clerk", ["Basics", "ShardMap", "Sessions", "Wire"]),
+    target(
+      "ShardKVServer",
+      [
+        "Basics", "ShardMap", "Sessions", "Raft", "ShardCtrler", "ShardKV", "Journal", "Wire",
+        "Clerk",
+      ]
+    ),
+
+    // Acts: loops that turn effects into system calls.
+    .systemLibrary(name: "CLinux"),
+    target("EventLoop", ["Basics", "CLinux", "Wire"]),
+    target("Storage", ["Basics", "CLinux", "Journal"]),
+    target("KVClient", ["Basics", "ShardMap", "Wire", "Clerk", "EventLoop"]),
+    program(
+      "shardkv-server",
+      ["Basics", "ShardMap", "Raft", "Journal", "Wire", "ShardKVServer", "EventLoop", "Storage"]
+    ),
+    program("shardkv-cli", ["Basics", "ShardMap", "Wire", "Clerk", "EventLoop", "KVClient"]),
+
+    // Simulated: whole clusters in one thread.
+    target(
+      "Simulation",
+      [
+        "Basics", "Checksums", "ShardMap", "Sessions", "Raft", "ShardCtrler", "ShardKV", "Journal",
+        "Wire",
+        "Clerk", "ShardKVServer",
+      ]
+    ),
+    program("shardkv-sim", ["Basics", "Simulation"]),
+  ]
+)

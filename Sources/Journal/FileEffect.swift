@@ -1,0 +1,51 @@
+/// What the journal wants done to its folder, in order. A failed effect stops the node; none is
+/// retried.
+package enum FileEffect: Hashable, Sendable {
+  /// Makes an empty file; it must not exist.
+  case create(String)
+  case write(String, offset: UInt64, bytes: [UInt8])
+  case truncate(String, size: UInt64)
+  /// Makes the file's bytes (and size) durable: `fdatasync`.
+  case sync(String)
+  case rename(String, to: String)
+  case remove(String)
+  /// Makes creations, renames and removals durable: `fsync` of the folder.
+  case syncFolder
+}
+
+/// Bytes to read from a file of the journal's folder.
+package struct FileRead: Hashable, Sendable {
+  package var name: String
+  package var offset: UInt64
+  package var count: Int
+
+  package init(name: String, offset: UInt64, count: Int) {
+    self.name = name
+    self.offset = offset
+    self.count = count
+  }
+}
+
+/// The folder as recovery sees it: real files, or a simulator's bytes.
+package struct FolderReader {
+  package struct File: Hashable, Sendable {
+    package var name: String
+    package var size: UInt64
+    package init(name: String, size: UInt64) {
+      self.name = name
+      self.size = size
+    }
+  }
+
+  /// All plain files, in any order.
+  package var list: () throws -> [File]
+  /// Exactly the bytes that are there: fewer than asked for only at the end of the file.
+  package var read: (FileRead) throws -> [UInt8]
+
+  package init(
+    list: @escaping () throws -> [File], read: @escaping (FileRead) throws -> [UInt8]
+  ) {
+    self.list = list
+    self.read = read
+  }
+}

@@ -1,0 +1,25 @@
+import Basics
+
+/// The replicas of a group: who votes and who only listens.
+///
+/// While `outgoing` is not empty the group is in joint consensus, and a majority of both `voters`
+/// and `outgoing` is needed (Raft §6).
+package struct Membership: Hashable, Sendable {
+  /// Ascending and without duplicates, as `outgoing` and `learners` are.
+  package var voters: [ReplicaID]
+  package var outgoing: [ReplicaID]
+  package var learners: [ReplicaID]
+
+  package init(voters: [ReplicaID], outgoing: [ReplicaID] = [], learners: [ReplicaID] = []) {
+    self.voters = voters.sorted()
+    self.outgoing = outgoing.sorted()
+    self.learners = learners.sorted()
+  }
+
+  package func isVoter(_ replica: ReplicaID) -> Bool {
+    voters.contains(replica) || outgoing.contains(replica)
+  }
+
+  /// Everyone that the leader replicates to, itself included, in ascending order.
+  package var everyone: [ReplicaID] { Set(voters + outgoing + learners).sorted() }
+}

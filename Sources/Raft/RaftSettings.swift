@@ -1,0 +1,25 @@
+import Basics
+
+/// The constants of one group's consensus. A tick is ``RaftSettings/tickMilliseconds`` long.
+package struct RaftSettings: Sendable {
+  package static let tickMilliseconds: UInt64 = 10
+
+  /// Ticks between heartbeats: 100 ms, ten a second.
+  package var heartbeatTicks = 10
+  /// Ticks without a leader before campaigning, drawn anew for every election.
+  package var electionTicks = 50...100
+  /// Bytes of entries in one AppendEntries; one entry may be larger.
+  package var appendBytesMax = 1 << 20
+  /// AppendEntries in flight to one follower.
+  package var appendsInFlightMax = 64
+  /// Bytes of entries in flight to one follower.
+  package var bytesInFlightMax = 8 << 20
+  /// Bytes of proposals not yet committed; above it ``RaftNode/propose(_:kind:)`` refuses.
+  package var uncommittedBytesMax = 64 << 20
+  /// Entries kept in memory behind a snapshot for followers that are a little late.
+  package var retainedEntries = 4_096
+  package var retainedBytesMax = 4 << 20
+  package var bugs: PlantedBugs = []
+
+  package init() {}
+}

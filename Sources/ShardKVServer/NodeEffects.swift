@@ -1,0 +1,61 @@
+import Journal
+import Wire
+
+/// What happened to a node since its last turn.
+package enum NodeInput: Sendable {
+  case link(LinkInput)
+  /// The sync with this number, ordered by ``NodeEffects/sync``, is done.
+  case synced(UInt64)
+  /// The bytes of a ``NodeEffects/reads`` order.
+  case fileRead(FileRead, bytes: [UInt8])
+  /// Finish what is under way, refuse what is new, hand over, then ask to stop.
+  case stop
+}
+
+/// What a node wants done after a turn, in the order of these fields.
+package struct NodeEffects: Sendable {
+  /// Writes to the journal and other changes of the folder, not yet to be synced.
+  package var files: [FileEffect] = []
+  /// What may leave now.
+  package var links: [LinkEffect] = []
+  /// Make durable, then answer with ``NodeInput/synced(_:)`` at the next turn. At most one.
+  package var sync: NodeSync?
+  /// Read and answer with ``NodeInput/fileRead(_:bytes:)`` at the next turn.
+  package var reads: [FileRead] = []
+  /// For the log, in the order they happened.
+  package var events: [NodeEvent] = []
+  /// The node is done: the process ends with this.
+  package var stop: NodeStop?
+
+  package init() {}
+}
+
+package struct NodeSync: Sendable {
+  package var number: UInt64
+  /// Syncs, and renames that must follow them, in order.
+  package var files: [FileEffect]
+
+  package init(number: UInt64, files: [FileEffect]) {
+    self.number = number
+    self.files = files
+  }
+}
+
+package enum NodeStop: Hashable, Sendable {
+  /// Drained after ``NodeInput/stop``.
+  case drained
+  /// It cannot go on safely.
+  case failed(String)
+}
+
+/// Something worth a line in the log.
+package struct NodeEvent: Hashable, Sendable {
+  package enum Level: String, Sendable { case debug, info, warning, error }
+  package var level: Level
+  package var message: String
+
+  package init(_ level: Level, _ message: String) {
+    self.level = level
+    self.message = message
+  }
+}

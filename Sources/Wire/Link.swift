@@ -1,0 +1,33 @@
+/// Names one connection within a process. The side that decides numbers those it opens from 1; the
+/// loop numbers those it accepts from ``firstAccepted``.
+package struct ConnectionID: RawRepresentable, Hashable, Comparable, Sendable {
+  package let rawValue: UInt64
+  package init(rawValue: UInt64) { self.rawValue = rawValue }
+
+  package static let firstAccepted: UInt64 = 1 << 63
+  package var isAccepted: Bool { rawValue >= Self.firstAccepted }
+  package static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
+}
+
+/// What the network did.
+package enum LinkInput: Sendable {
+  /// Somebody connected to our listening socket.
+  case accepted(ConnectionID, from: String)
+  /// A connection that we asked for is open.
+  case connected(ConnectionID)
+  /// The next bytes of the stream, in any pieces.
+  case received(ConnectionID, [UInt8])
+  /// The connection is gone (or could not be opened): nothing more will be received or sent on it.
+  /// Not reported for a connection that we closed ourselves.
+  case closed(ConnectionID, reason: String)
+}
+
+/// What the network is to do.
+package enum LinkEffect: Sendable {
+  /// Opens a connection to `host:port`; bytes sent before it is open wait.
+  case connect(ConnectionID, String)
+  /// Sends bytes after those sent before.
+  case send(ConnectionID, [UInt8])
+  /// Sends what waits, then closes.
+  case close(ConnectionID)
+}

@@ -1,0 +1,84 @@
+import Basics
+import Raft
+import ShardMap
+
+/// What a node says of itself to `status`.
+package struct NodeStatus: Hashable, Sendable {
+  package var cluster: ClusterID
+  /// ``GroupID/none``: a controller.
+  package var group: GroupID
+  package var replica: ReplicaID
+  package var role: Role
+  package var term: Term
+  package var leader: ReplicaID?
+  package var firstIndex: LogIndex
+  package var lastIndex: LogIndex
+  package var commitIndex: LogIndex
+  package var appliedIndex: LogIndex
+  package var snapshotIndex: LogIndex
+  /// Bytes of the journal's segments on disk.
+  package var journalBytes: UInt64
+  /// Bytes of the snapshots on disk.
+  package var snapshotBytes: UInt64
+  /// The configuration that this group is in, or the controller's newest.
+  package var configuration: ConfigNumber
+  /// The members of this group with their addresses.
+  package var replicas: [ReplicaAddress]
+  package var voters: [ReplicaID]
+  /// Shards that this group owns or still holds data of, ascending.
+  package var shards: [ShardReport]
+  /// Counters since the process started, by name, ascending: `elections`, `fsyncs`, `rpcSent`, …
+  package var counters: [Counter]
+
+  package struct ShardReport: Hashable, Sendable {
+    package var shard: ShardID
+    package var status: ShardStatus
+    package var isOwned: Bool
+    package var keys: Int
+    /// Bytes of keys and values.
+    package var bytes: Int
+    package init(shard: ShardID, status: ShardStatus, isOwned: Bool, keys: Int, bytes: Int) {
+      self.shard = shard
+      self.status = status
+      self.isOwned = isOwned
+      self.keys = keys
+      self.bytes = bytes
+    }
+  }
+
+  package struct Counter: Hashable, Sendable {
+    package var name: String
+    package var value: UInt64
+    package init(name: String, value: UInt64) {
+      self.name = name
+      self.value = value
+    }
+  }
+
+  package init(
+    cluster: ClusterID, group: GroupID, replica: ReplicaID, role: Role, term: Term,
+    leader: ReplicaID?, firstIndex: LogIndex, lastIndex: LogIndex, commitIndex: LogIndex,
+    appliedIndex: LogIndex, snapshotIndex: LogIndex, journalBytes: UInt64, snapshotBytes: UInt64,
+    configuration: ConfigNumber, replicas: [ReplicaAddress], voters: [ReplicaID],
+    shards: [ShardReport], counters: [Counter]
+  ) {
+    self.cluster = cluster
+    self.group = group
+    self.replica = replica
+    self.role = role
+    self.term = term
+    self.leader = leader
+    self.firstIndex = firstIndex
+    self.lastIndex = lastIndex
+    self.commitIndex = commitIndex
+    self.appliedIndex = appliedIndex
+    self.snapshotIndex = snapshotIndex
+    self.journalBytes = journalBytes
+    self.snapshotBytes = snapshotBytes
+    self.configuration = configuration
+    self.replicas = replicas
+    self.voters = voters
+    self.shards = shards
+    self.counters = counters
+  }
+}

@@ -1,0 +1,145 @@
+import Basics
+import Raft
+import Sessions
+import ShardMap
+
+/// Everything that one node or client can say to another; one frame each.
+package enum WireMessage: Hashable, Sendable {
+  /// The first frame of whoever opened the connection.
+  case hello(Hello)
+  /// The first frame of whoever accepted it.
+  case welcome(Welcome)
+  /// Why the connection is about to be closed.
+  case goodbye(reason: String)
+  /// Between two replicas of a group.
+  case raft(Message)
+  case request(Request)
+  case reply(Reply)
+}
+
+package struct Hello: Hashable, Sendable {
+  /// The versions of this protocol that the sender speaks.
+  package var versions: ClosedRange<Int>
+  /// `nil`: a client that does not know the cluster's id yet.
+  package var cluster: ClusterID?
+  /// Set between replicas of one group: who calls, and whom it means to reach.
+  package var replica: ReplicaHello?
+
+  package init(versions: ClosedRange<Int>, cluster: ClusterID?, replica: ReplicaHello?) {
+    self.versions = versions
+    self.cluster = cluster
+    self.replica = replica
+  }
+}
+
+package struct ReplicaHello: Hashable, Sendable {
+  package var group: GroupID
+  package var identity: GroupIdentity
+  package var from: ReplicaID
+  package var to: ReplicaID
+
+  package init(group: GroupID, identity: GroupIdentity, from: ReplicaID, to: ReplicaID) {
+    self.group = group
+    self.identity = identity
+    self.from = from
+    self.to = to
+  }
+}
+
+package struct Welcome: Hashable, Sendable {
+  /// The version that both will speak.
+  package var version: Int
+  package var cluster: ClusterID
+  /// ``GroupID/none``: a controller.
+  package var group: GroupID
+  package var identity: GroupIdentity
+  package var replica: ReplicaID
+
+  package init(
+    version: Int, cluster: ClusterID, group: GroupID, identity: GroupIdentity, replica: ReplicaID
+  ) {
+    self.version = version
+    self.cluster = cluster
+    self.group = group
+    self.identity = identity
+    self.replica = replica
+  }
+}
+
+/// A question of a client, or of one group to another or to the controller.
+package struct Request: Hashable, Sendable {
+  /// Chosen by the sender; the reply carries it back. Replies may come in any order.
+  package var id: UInt64
+  package var body: Body
+
+  package init(id: UInt64, body: Body) {
+    self.id = id
+    self.body = body
+  }
+
+  package enum Body: Hashable, Sendable {
+    /// To a shard group: a linearizable read.
+    case get(key: [UInt8])
+    /// To a shard group: a write, once.
+    case write(WriteID, key: [UInt8], WriteOperation)
+    /// To a shard group: a new session of one shard; to a controller with `nil`.
+    case openSession(ShardID?)
+    /// To a controller: the configuration of that number, or the latest.
+    case query(ConfigNumber?)
+    /// To a controller, once.
+    case control(WriteID, ControlCommand)
+    /// To a controller, from a group's leader: its replicas and their addresses.
+    case register(GroupID, GroupRecord)
+    /// From the new owner of a shard to its source: the next chunk after `cursor` (empty: the first).
+    case shardData(ShardID, left: ConfigNumber, cursor: [UInt8])
+    /// From the new owner, after it committed the whole shard: the source may delete its copy.
+    case deleteShard(ShardID, left: ConfigNumber)
+    /// To any node: what it knows of itself.
+    case status
+  }
+}
+
+package struct Reply: Hashable, Sendable {
+  package var id: UInt64
+  package var body: Body
+
+  package init(id: UInt64, body: Body) {
+    self.id = id
+    self.body = body
+  }
+
+  package enum Body: Hashable, Sendable {
+    /// The key's value and version.
+    case value([UInt8], version: UInt64)
+    /// The key does not exist.
+    case noKey
+    case written(WriteAnswer)
+    case session(SessionID)
+    case configuration(Configuration)
+    /// To `control`: the number of the newest configuration after it. To `register` and
+    /// `deleteShard` likewise (0 where there is none).
+    case done(ConfigNumber)
+    /// Opaque to all but the shard's machine.
+    case shardChunk([UInt8])
+    case status(NodeStatus)
+    case refused(Refusal)
+  }
+}
+
+/// Why a request was not carried out. Unless a case says otherwise it was certainly not applied.
+package enum Refusal: Hashable, Sendable {
+  /// Ask the leader, at this address if known.
+  case wrongLeader(hint: String?)
+  /// The key's shard is not served here; the number of the configuration this group is in.
+  case wrongGroup(ConfigNumber)
+  /// Not now: the shard or the configuration is not here yet. Ask again a little later.
+  case notReady
+  /// Too much is under way. Ask again later.
+  case overloaded
+  /// The session is no longer known; whether an earlier try of this write was applied is unknown.
+  case sessionExpired
+  /// It was proposed, and leadership was lost: it may have been applied, or may still be.
+  case outcomeUnknown
+  /// It can never be carried out; the text says why and what to do.
+  case invalid(String)
+}
