@@ -72,5 +72,7 @@ let package = Package(
       ]
     ),
     program("shardkv-sim", ["Basics", "Simulation"]),
+
+    tests("ChecksumsTests", ["Checksums", "Basics"]),
   ]
 )
