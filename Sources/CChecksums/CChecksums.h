@@ -4,7 +4,6 @@
 #include <stdint.h>
 
 #if defined(__x86_64__)
-#include <nmmintrin.h>
 
 static inline int shardkv_crc32c_is_fast(void) { return __builtin_cpu_supports("sse4.2"); }
 
@@ -14,11 +13,11 @@ shardkv_crc32c(uint32_t crc, const uint8_t *bytes, size_t count) {
   while (count >= 8) {
     uint64_t word;
     __builtin_memcpy(&word, bytes, 8);
-    state = _mm_crc32_u64(state, word);
+    state = __builtin_ia32_crc32di(state, word);
     bytes += 8;
     count -= 8;
   }
-  while (count-- > 0) state = _mm_crc32_u8((uint32_t)state, *bytes++);
+  while (count-- > 0) state = __builtin_ia32_crc32qi((uint32_t)state, *bytes++);
   return (uint32_t)state;
 }
 
