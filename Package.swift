@@ -32,6 +32,7 @@ let package = Package(
   targets: [
     // Pure: values that turn inputs into effects.
     target("Basics", []),
+    target("Arguments", []),
     .systemLibrary(name: "CChecksums"),
     target("Checksums", ["CChecksums"]),
     target("ShardMap", ["Basics", "Checksums"]),
@@ -58,9 +59,15 @@ let package = Package(
     target("KVClient", ["Basics", "ShardMap", "Wire", "Clerk", "EventLoop"]),
     program(
       "shardkv-server",
-      ["Basics", "ShardMap", "Raft", "Journal", "Wire", "ShardKVServer", "EventLoop", "Storage"]
+      [
+        "Arguments", "Basics", "ShardMap", "Raft", "Journal", "Wire", "ShardKVServer", "EventLoop",
+        "Storage",
+      ]
     ),
-    program("shardkv-cli", ["Basics", "ShardMap", "Wire", "Clerk", "EventLoop", "KVClient"]),
+    program(
+      "shardkv-cli",
+      ["Arguments", "Basics", "ShardMap", "Wire", "Clerk", "EventLoop", "KVClient"]
+    ),
 
     // Simulated: whole clusters in one thread.
     target(
@@ -74,5 +81,6 @@ let package = Package(
     program("shardkv-sim", ["Basics", "Simulation"]),
 
     tests("ChecksumsTests", ["Checksums", "Basics"]),
+    tests("ArgumentsTests", ["Arguments"]),
   ]
 )
