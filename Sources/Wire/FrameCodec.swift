@@ -1,0 +1,42 @@
+import Raft
+
+/// Messages as frames. `docs/WIRE.md` shows every one of them.
+package enum FrameCodec {
+  package static func encode(_ message: WireMessage) -> [UInt8] {
+    var bytes: [UInt8] = []
+    encode(message, into: &bytes)
+    return bytes
+  }
+
+  /// Appends the frame, so that the frames of one turn leave in one buffer.
+  package static func encode(_ message: WireMessage, into bytes: inout [UInt8]) {
+    var buffer: [UInt8] = []
+    swap(&buffer, &bytes)
+    switch message {
+    case .request(let request): bytes = request.frame(appendedTo: buffer)
+    case .reply(let reply): bytes = reply.frame(appendedTo: buffer)
+    case .raft(let message): bytes = message.frame(appendedTo: buffer)
+    case .hello(let hello): bytes = hello.frame(appendedTo: buffer)
+    case .welcome(let welcome): bytes = welcome.frame(appendedTo: buffer)
+    case .goodbye(let reason):
+      var writer = FrameWriter(.goodbye, appendingTo: buffer, reserving: 512)
+      writer.open("goodbye")
+      // Cut so that it fits the other side's smallest limit, escapes included.
+      writer.text("reason", String(decoding: reason.utf8.prefix(500), as: UTF8.self))
+      bytes = writer.finish()
+    }
+  }
+
+  static func decode(_ kind: FrameHeader.Kind, _ frame: FrameBytes) throws(WireError) -> WireMessage
+  {
+    let object = try JSONObject(document: frame)
+    switch kind {
+    case .hello: return .hello(try Hello(object))
+    case .welcome: return .welcome(try Welcome(object))
+    case .goodbye: return .goodbye(reason: try object.text("reason"))
+    case .raft: return .raft(try Message(object, frame))
+    case .request: return .request(try Request(object))
+    case .reply: return .reply(try Reply(object))
+    }
+  }
+}

@@ -1,0 +1,61 @@
+import Basics
+import ShardMap
+
+extension Hello {
+  func frame(appendedTo bytes: consuming [UInt8]) -> [UInt8] {
+    var writer = FrameWriter(.hello, appendingTo: bytes, reserving: 256)
+    writer.open("hello")
+    writer.number("minVersion", versions.lowerBound)
+    writer.number("maxVersion", versions.upperBound)
+    if let cluster { writer.identity("cluster", cluster) }
+    if let replica {
+      writer.object("replica") { writer in
+        writer.number("group", replica.group.rawValue)
+        writer.identity("identity", replica.identity)
+        writer.identity("from", replica.from)
+        writer.identity("to", replica.to)
+      }
+    }
+    return writer.finish()
+  }
+
+  init(_ object: JSONObject) throws(WireError) {
+    let first = try object.int("minVersion", max: Int(UInt16.max))
+    let last = try object.int("maxVersion", max: Int(UInt16.max))
+    guard first <= last else {
+      throw .badField("maxVersion", problem: "is less than \"minVersion\"")
+    }
+    self.init(
+      versions: first...last,
+      cluster: object.has("cluster") ? try object.identity("cluster") : nil,
+      replica: object.has("replica") ? try ReplicaHello(object.object("replica")) : nil)
+  }
+}
+
+extension ReplicaHello {
+  init(_ object: JSONObject) throws(WireError) {
+    self.init(
+      group: try object.group("group"), identity: try object.identity("identity"),
+      from: try object.identity("from"), to: try object.identity("to"))
+  }
+}
+
+extension Welcome {
+  func frame(appendedTo bytes: consuming [UInt8]) -> [UInt8] {
+    var writer = FrameWriter(.welcome, appendingTo: bytes, reserving: 256)
+    writer.open("welcome")
+    writer.number("version", version)
+    writer.identity("cluster", cluster)
+    writer.number("group", group.rawValue)
+    writer.identity("identity", identity)
+    writer.identity("replica", replica)
+    return writer.finish()
+  }
+
+  init(_ object: JSONObject) throws(WireError) {
+    self.init(
+      version: try object.int("version", max: Int(UInt16.max)),
+      cluster: try object.identity("cluster"), group: try object.group("group"),
+      identity: try object.identity("identity"), replica: try object.identity("replica"))
+  }
+}

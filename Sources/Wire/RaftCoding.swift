@@ -1,0 +1,233 @@
+import Basics
+import Raft
+
+extension Message {
+  func frame(appendedTo bytes: consuming [UInt8]) -> [UInt8] {
+    var writer = FrameWriter(.raft, appendingTo: bytes, reserving: sizeHint)
+    writer.open(type)
+    writer.identity("from", from)
+    writer.identity("to", to)
+    writer.wide("term", term.rawValue)
+    switch body {
+    case .append(let request):
+      writer.entryID("previousIndex", "previousTerm", request.previous)
+      writer.wide("commit", request.commit.rawValue)
+      writer.wide("round", request.round)
+      writer.number("entries", request.entries.count)
+      return writer.finish { EntryTail.append(request.entries, to: &$0) }
+    case .appendReply(let reply): writer.appendReply(reply)
+    case .voteRequest(let request):
+      writer.entryID("lastIndex", "lastTerm", request.last)
+      writer.flag("preVote", request.isPreVote)
+      writer.flag("transfer", request.isTransfer)
+    case .voteReply(let reply):
+      writer.flag("granted", reply.isGranted)
+      writer.flag("preVote", reply.isPreVote)
+    case .snapshot(let chunk):
+      writer.snapshotMetadata(chunk.metadata)
+      writer.number("section", chunk.section)
+      writer.flag("final", chunk.isLast)
+      writer.wide("round", chunk.round)
+      writer.tail("bytes", chunk.bytes)
+    case .snapshotReply(let reply):
+      writer.entryID("lastIndex", "lastTerm", reply.snapshot)
+      writer.number("nextSection", reply.nextSection)
+      writer.wide("round", reply.round)
+      writer.wide("wall", reply.wall)
+    case .readIndex(let context): writer.wide("context", context)
+    case .readIndexReply(let context, let index):
+      writer.wide("context", context)
+      if let index { writer.wide("index", index.rawValue) }
+    case .timeoutNow: break
+    }
+    return writer.finish()
+  }
+
+  private var type: StaticString {
+    switch body {
+    case .voteRequest: "voteRequest"
+    case .voteReply: "voteReply"
+    case .append: "appendEntries"
+    case .appendReply: "appendEntriesReply"
+    case .snapshot: "snapshot"
+    case .snapshotReply: "snapshotReply"
+    case .readIndex: "readIndex"
+    case .readIndexReply: "readIndexReply"
+    case .timeoutNow: "timeoutNow"
+    }
+  }
+
+  /// About the size of the frame, so that it is built in one piece.
+  private var sizeHint: Int {
+    switch body {
+    case .append(let request):
+      request.entries.reduce(320) { $0 + $1.payload.count + EntryTail.headerBytes }
+    case .snapshot(let chunk): chunk.bytes.count + 512
+    default: 256
+    }
+  }
+
+  init(_ object: JSONObject, _ frame: FrameBytes) throws(WireError) {
+    let body: Body
+    switch try object.word("type") {
+    case "appendEntries":
+      let count = try object.int("entries")
+      body = .append(
+        AppendRequest(
+          previous: try object.entryID("previousIndex", "previousTerm"),
+          entries: try EntryTail.read(count, from: frame), commit: try object.logIndex("commit"),
+          round: try object.counter("round")))
+    case "appendEntriesReply": body = .appendReply(try AppendReply(object))
+    case "voteRequest":
+      body = .voteRequest(
+        VoteRequest(
+          last: try object.entryID("lastIndex", "lastTerm"), isPreVote: try object.flag("preVote"),
+          isTransfer: try object.flag("transfer")))
+    case "voteReply":
+      body = .voteReply(
+        VoteReply(
+          isGranted: try object.flag("granted"), isPreVote: try object.flag("preVote")))
+    case "snapshot":
+      body = .snapshot(
+        SnapshotChunk(
+          metadata: try SnapshotMetadata(object), section: try object.int("section"),
+          bytes: try object.content("bytes"), isLast: try object.flag("final"),
+          round: try object.counter("round")))
+    case "snapshotReply":
+      body = .snapshotReply(
+        SnapshotReply(
+          snapshot: try object.entryID("lastIndex", "lastTerm"),
+          nextSection: try object.int("nextSection"), round: try object.counter("round"),
+          wall: try object.counter("wall")))
+    case "readIndex": body = .readIndex(context: try object.wide("context"))
+    case "readIndexReply":
+      body = .readIndexReply(
+        context: try object.wide("context"),
+        index: object.has("index") ? try object.logIndex("index") : nil)
+    case "timeoutNow": body = .timeoutNow
+    case let word: throw .unknownType(word.description)
+    }
+    self.init(
+      from: try object.identity("from"), to: try object.identity("to"),
+      term: try object.term("term"), body: body)
+  }
+}
+
+extension FrameWriter {
+  fileprivate mutating func entryID(_ index: StaticString, _ term: StaticString, _ entry: EntryID) {
+    wide(index, entry.index.rawValue)
+    wide(term, entry.term.rawValue)
+  }
+
+  fileprivate mutating func appendReply(_ reply: AppendReply) {
+    switch reply.outcome {
+    case .matched(let index):
+      constant("outcome", "matched")
+      wide("index", index.rawValue)
+    case .conflict(let previous, let hint):
+      constant("outcome", "conflict")
+      wide("index", previous.rawValue)
+      entryID("hintIndex", "hintTerm", hint)
+    case .heard: constant("outcome", "heard")
+    }
+    wide("round", reply.round)
+    wide("wall", reply.wall)
+  }
+
+  fileprivate mutating func snapshotMetadata(_ metadata: SnapshotMetadata) {
+    entryID("lastIndex", "lastTerm", metadata.last)
+    wide("stamp", metadata.stamp)
+    array("voters", metadata.membership.voters) { $0.identity($1) }
+    array("outgoing", metadata.membership.outgoing) { $0.identity($1) }
+    array("learners", metadata.membership.learners) { $0.identity($1) }
+    wide("membershipIndex", metadata.membershipIndex.rawValue)
+  }
+}
+
+extension AppendReply {
+  fileprivate init(_ object: JSONObject) throws(WireError) {
+    let outcome: Outcome
+    switch try object.word("outcome") {
+    case "matched": outcome = .matched(try object.logIndex("index"))
+    case "conflict":
+      outcome = .conflict(
+        previous: try object.logIndex("index"), hint: try object.entryID("hintIndex", "hintTerm"))
+    case "heard": outcome = .heard
+    case let word: throw .badField("outcome", problem: "is unknown: \"\(word)\"")
+    }
+    self.init(
+      outcome: outcome, round: try object.counter("round"), wall: try object.counter("wall"))
+  }
+}
+
+extension SnapshotMetadata {
+  fileprivate init(_ object: JSONObject) throws(WireError) {
+    self.init(
+      last: try object.entryID("lastIndex", "lastTerm"), stamp: try object.counter("stamp"),
+      membership: Membership(
+        voters: try object.identities("voters"), outgoing: try object.identities("outgoing"),
+        learners: try object.identities("learners")),
+      membershipIndex: try object.logIndex("membershipIndex"))
+  }
+}
+
+/// Log entries in the tail of an AppendEntries, one after the other.
+///
+/// Each is its kind (1 byte), stamp, index and term (8 bytes each), the payload's length (4 bytes),
+/// all little-endian, and the payload.
+enum EntryTail {
+  static let headerBytes = 29
+
+  static func append(_ entries: [Entry], to bytes: inout [UInt8]) {
+    for entry in entries {
+      bytes.append(addingCapacity: headerBytes) { out in
+        out.append(entry.kind.rawValue)
+        appendLittle(entry.stamp, to: &out)
+        appendLittle(entry.index.rawValue, to: &out)
+        appendLittle(entry.term.rawValue, to: &out)
+        appendLittle(UInt32(entry.payload.count), to: &out)
+      }
+      bytes.append(contentsOf: entry.payload)
+    }
+  }
+
+  private static func appendLittle<Number: FixedWidthInteger>(
+    _ value: Number, to out: inout OutputSpan<UInt8>
+  ) {
+    for byte in 0..<Number.bitWidth / 8 {
+      out.append(UInt8(truncatingIfNeeded: value >> Number(8 * byte)))
+    }
+  }
+
+  static func read(_ count: Int, from frame: FrameBytes) throws(WireError) -> [Entry] {
+    guard count <= frame.tail.count / headerBytes else {
+      throw .badTail(problem: "is too short for \(count) entries")
+    }
+    var entries: [Entry] = []
+    entries.reserveCapacity(count)
+    var offset = frame.tail.lowerBound
+    let limit = UInt64(Int64.max)
+    for _ in 0..<count {
+      guard frame.tail.upperBound - offset >= headerBytes,
+        let kind = Entry.Kind(rawValue: frame.byte(offset))
+      else { throw .badTail(problem: "has a damaged entry") }
+      let stamp = frame.little(offset + 1, as: UInt64.self)
+      let index = frame.little(offset + 9, as: UInt64.self)
+      let term = frame.little(offset + 17, as: UInt64.self)
+      let length = Int(frame.little(offset + 25, as: UInt32.self))
+      offset += headerBytes
+      guard stamp <= limit, index <= limit, term <= limit,
+        length <= frame.tail.upperBound - offset
+      else { throw .badTail(problem: "has a damaged entry") }
+      entries.append(
+        Entry(
+          id: EntryID(index: LogIndex(index), term: Term(term)), kind: kind, stamp: stamp,
+          payload: frame.copy(offset..<offset + length)))
+      offset += length
+    }
+    guard offset == frame.tail.upperBound else {
+      throw .badTail(problem: "is longer than its entries")
+    }
+    return entries
+  }
+}

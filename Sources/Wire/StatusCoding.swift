@@ -1,0 +1,84 @@
+import Basics
+import Raft
+import ShardMap
+
+extension FrameWriter {
+  mutating func status(_ status: NodeStatus) {
+    identity("cluster", status.cluster)
+    number("group", status.group.rawValue)
+    identity("replica", status.replica)
+    text("role", status.role.rawValue)
+    wide("term", status.term.rawValue)
+    if let leader = status.leader { identity("leader", leader) }
+    wide("firstIndex", status.firstIndex.rawValue)
+    wide("lastIndex", status.lastIndex.rawValue)
+    wide("commitIndex", status.commitIndex.rawValue)
+    wide("appliedIndex", status.appliedIndex.rawValue)
+    wide("snapshotIndex", status.snapshotIndex.rawValue)
+    wide("journalBytes", status.journalBytes)
+    wide("snapshotBytes", status.snapshotBytes)
+    wide("configuration", status.configuration.rawValue)
+    replicas(status.replicas)
+    array("voters", status.voters.sorted()) { $0.identity($1) }
+    array("shards", status.shards) { writer, shard in
+      writer.object { writer in
+        writer.number("shard", shard.shard.rawValue)
+        writer.text("status", shard.status.name)
+        writer.flag("owned", shard.isOwned)
+        writer.number("keys", shard.keys)
+        writer.number("bytes", shard.bytes)
+      }
+    }
+    array("counters", status.counters) { writer, counter in
+      writer.object { writer in
+        writer.text("name", counter.name)
+        writer.wide("value", counter.value)
+      }
+    }
+  }
+}
+
+extension NodeStatus {
+  init(_ object: JSONObject) throws(WireError) {
+    guard let role = Role(rawValue: try object.text("role")) else {
+      throw .badField("role", problem: "is unknown")
+    }
+    self.init(
+      cluster: try object.identity("cluster"), group: try object.group("group"),
+      replica: try object.identity("replica"), role: role, term: try object.term("term"),
+      leader: object.has("leader") ? try object.identity("leader") : nil,
+      firstIndex: try object.logIndex("firstIndex"), lastIndex: try object.logIndex("lastIndex"),
+      commitIndex: try object.logIndex("commitIndex"),
+      appliedIndex: try object.logIndex("appliedIndex"),
+      snapshotIndex: try object.logIndex("snapshotIndex"),
+      journalBytes: try object.counter("journalBytes"),
+      snapshotBytes: try object.counter("snapshotBytes"),
+      configuration: try object.configNumber("configuration"),
+      replicas: try [ReplicaAddress](object.list("replicas")),
+      voters: try object.identities("voters"), shards: try Self.reports(object.list("shards")),
+      counters: try Self.counters(object.list("counters")))
+  }
+
+  private static func reports(_ list: consuming JSONList) throws(WireError) -> [ShardReport] {
+    var reports: [ShardReport] = []
+    while let shard = try list.object() {
+      let name = try shard.text("status")
+      guard let status = ShardStatus.allCases.first(where: { $0.name == name }) else {
+        throw .badField("status", problem: "is unknown")
+      }
+      reports.append(
+        ShardReport(
+          shard: try shard.shard("shard"), status: status, isOwned: try shard.flag("owned"),
+          keys: try shard.int("keys"), bytes: try shard.int("bytes")))
+    }
+    return reports
+  }
+
+  private static func counters(_ list: consuming JSONList) throws(WireError) -> [Counter] {
+    var counters: [Counter] = []
+    while let counter = try list.object() {
+      counters.append(Counter(name: try counter.text("name"), value: try counter.wide("value")))
+    }
+    return counters
+  }
+}
