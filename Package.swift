@@ -83,5 +83,6 @@ let package = Package(
     tests("ChecksumsTests", ["Checksums", "Basics"]),
     tests("ArgumentsTests", ["Arguments"]),
     tests("WireTests", ["Basics", "Checksums", "ShardMap", "Sessions", "Raft", "Wire"]),
+    tests("ShardMapTests", ["ShardMap", "Basics"]),
   ]
 )
