@@ -84,5 +84,6 @@ let package = Package(
     tests("ArgumentsTests", ["Arguments"]),
     tests("WireTests", ["Basics", "Checksums", "ShardMap", "Sessions", "Raft", "Wire"]),
     tests("ShardMapTests", ["ShardMap", "Basics"]),
+    tests("BalancingTests", ["Balancing", "Basics"]),
   ]
 )
