@@ -85,5 +85,6 @@ let package = Package(
     tests("WireTests", ["Basics", "Checksums", "ShardMap", "Sessions", "Raft", "Wire"]),
     tests("ShardMapTests", ["ShardMap", "Basics"]),
     tests("BalancingTests", ["Balancing", "Basics"]),
+    tests("EventLoopTests", ["Basics", "EventLoop", "Wire"]),
   ]
 )
