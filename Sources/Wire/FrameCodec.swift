@@ -10,20 +10,18 @@ package enum FrameCodec {
 
   /// Appends the frame, so that the frames of one turn leave in one buffer.
   package static func encode(_ message: WireMessage, into bytes: inout [UInt8]) {
-    var buffer: [UInt8] = []
-    swap(&buffer, &bytes)
     switch message {
-    case .request(let request): bytes = request.frame(appendedTo: buffer)
-    case .reply(let reply): bytes = reply.frame(appendedTo: buffer)
-    case .raft(let message): bytes = message.frame(appendedTo: buffer)
-    case .hello(let hello): bytes = hello.frame(appendedTo: buffer)
-    case .welcome(let welcome): bytes = welcome.frame(appendedTo: buffer)
+    case .request(let request): request.write(to: &bytes)
+    case .reply(let reply): reply.write(to: &bytes)
+    case .raft(let message): message.write(to: &bytes)
+    case .hello(let hello): hello.write(to: &bytes)
+    case .welcome(let welcome): welcome.write(to: &bytes)
     case .goodbye(let reason):
-      var writer = FrameWriter(.goodbye, appendingTo: buffer, reserving: 512)
+      var writer = FrameWriter(.goodbye, takingOver: &bytes, reserving: 512)
       writer.open("goodbye")
       // Cut so that it fits the other side's smallest limit, escapes included.
       writer.text("reason", String(decoding: reason.utf8.prefix(500), as: UTF8.self))
-      bytes = writer.finish()
+      writer.finish(into: &bytes)
     }
   }
 

@@ -7,19 +7,24 @@ struct FrameWriter {
   /// Keys and values longer than this go into the tail, where they need no escapes.
   static let inlineBytesMax = 4 << 10
 
-  private(set) var bytes: [UInt8]
+  private var bytes: [UInt8]
   private let start: Int
   private var needsComma = false
   /// What the document refers to; it follows the document in this order.
   private var tailParts: [[UInt8]] = []
   private var tailCount = 0
 
-  init(_ kind: FrameHeader.Kind, appendingTo bytes: consuming [UInt8], reserving capacity: Int) {
-    start = bytes.count
-    self.bytes = bytes
+  /// Empties `buffer` until ``finish(into:writeTail:)``, so that its bytes have one owner and are
+  /// never copied.
+  init(
+    _ kind: FrameHeader.Kind, takingOver buffer: inout [UInt8], reserving capacity: Int
+  ) {
+    start = buffer.count
+    bytes = []
+    swap(&bytes, &buffer)
     // Only a new buffer: reserving exact sizes again and again would copy it each time.
-    if start == 0 { self.bytes.reserveCapacity(capacity + FrameHeader.byteCount) }
-    self.bytes.append(addingCapacity: FrameHeader.byteCount) { header in
+    if start == 0 { bytes.reserveCapacity(capacity + FrameHeader.byteCount) }
+    bytes.append(addingCapacity: FrameHeader.byteCount) { header in
       header.append(kind.rawValue)
       header.append(FrameHeader.version)
       for _ in 2..<FrameHeader.byteCount { header.append(0) }
@@ -217,7 +222,9 @@ struct FrameWriter {
   }
 
   /// Ends the document and the frame; `writeTail` appends what else belongs into the tail.
-  consuming func finish(writeTail: (inout [UInt8]) -> Void = { _ in }) -> [UInt8] {
+  mutating func finish(
+    into buffer: inout [UInt8], writeTail: (inout [UInt8]) -> Void = { _ in }
+  ) {
     bytes.append(0x7D)
     let jsonStart = start + FrameHeader.byteCount
     let jsonEnd = bytes.count
@@ -234,7 +241,7 @@ struct FrameWriter {
     let headerSum = CRC32C.checksum(bytes, in: start..<start + FrameHeader.checksumOffset)
     let sum = CRC32C.checksum(bytes, in: jsonStart..<bytes.count, continuing: headerSum)
     store(sum, at: start + FrameHeader.checksumOffset)
-    return bytes
+    swap(&bytes, &buffer)
   }
 
   private mutating func store(_ value: UInt32, at offset: Int) {

@@ -2,8 +2,8 @@ import Basics
 import ShardMap
 
 extension Hello {
-  func frame(appendedTo bytes: consuming [UInt8]) -> [UInt8] {
-    var writer = FrameWriter(.hello, appendingTo: bytes, reserving: 256)
+  func write(to bytes: inout [UInt8]) {
+    var writer = FrameWriter(.hello, takingOver: &bytes, reserving: 256)
     writer.open("hello")
     writer.number("minVersion", versions.lowerBound)
     writer.number("maxVersion", versions.upperBound)
@@ -16,7 +16,7 @@ extension Hello {
         writer.identity("to", replica.to)
       }
     }
-    return writer.finish()
+    writer.finish(into: &bytes)
   }
 
   init(_ object: JSONObject) throws(WireError) {
@@ -41,15 +41,15 @@ extension ReplicaHello {
 }
 
 extension Welcome {
-  func frame(appendedTo bytes: consuming [UInt8]) -> [UInt8] {
-    var writer = FrameWriter(.welcome, appendingTo: bytes, reserving: 256)
+  func write(to bytes: inout [UInt8]) {
+    var writer = FrameWriter(.welcome, takingOver: &bytes, reserving: 256)
     writer.open("welcome")
     writer.number("version", version)
     writer.identity("cluster", cluster)
     writer.number("group", group.rawValue)
     writer.identity("identity", identity)
     writer.identity("replica", replica)
-    return writer.finish()
+    writer.finish(into: &bytes)
   }
 
   init(_ object: JSONObject) throws(WireError) {

@@ -2,8 +2,8 @@ import Basics
 import Raft
 
 extension Message {
-  func frame(appendedTo bytes: consuming [UInt8]) -> [UInt8] {
-    var writer = FrameWriter(.raft, appendingTo: bytes, reserving: sizeHint)
+  func write(to bytes: inout [UInt8]) {
+    var writer = FrameWriter(.raft, takingOver: &bytes, reserving: sizeHint)
     writer.open(type)
     writer.identity("from", from)
     writer.identity("to", to)
@@ -14,7 +14,7 @@ extension Message {
       writer.wide("commit", request.commit.rawValue)
       writer.wide("round", request.round)
       writer.number("entries", request.entries.count)
-      return writer.finish { EntryTail.append(request.entries, to: &$0) }
+      return writer.finish(into: &bytes) { EntryTail.append(request.entries, to: &$0) }
     case .appendReply(let reply): writer.appendReply(reply)
     case .voteRequest(let request):
       writer.entryID("lastIndex", "lastTerm", request.last)
@@ -40,7 +40,7 @@ extension Message {
       if let index { writer.wide("index", index.rawValue) }
     case .timeoutNow: break
     }
-    return writer.finish()
+    writer.finish(into: &bytes)
   }
 
   private var type: StaticString {

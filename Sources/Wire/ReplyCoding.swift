@@ -3,8 +3,8 @@ import Sessions
 import ShardMap
 
 extension Reply {
-  func frame(appendedTo bytes: consuming [UInt8]) -> [UInt8] {
-    var writer = FrameWriter(.reply, appendingTo: bytes, reserving: body.sizeHint)
+  func write(to bytes: inout [UInt8]) {
+    var writer = FrameWriter(.reply, takingOver: &bytes, reserving: body.sizeHint)
     switch body {
     case .value(let value, let version):
       writer.open("value")
@@ -34,7 +34,7 @@ extension Reply {
       writer.status(status)
     case .refused(let refusal): writer.refusal(id, refusal)
     }
-    return writer.finish()
+    writer.finish(into: &bytes)
   }
 
   init(_ object: JSONObject) throws(WireError) {

@@ -3,8 +3,8 @@ import Sessions
 import ShardMap
 
 extension Request {
-  func frame(appendedTo bytes: consuming [UInt8]) -> [UInt8] {
-    var writer = FrameWriter(.request, appendingTo: bytes, reserving: body.sizeHint)
+  func write(to bytes: inout [UInt8]) {
+    var writer = FrameWriter(.request, takingOver: &bytes, reserving: body.sizeHint)
     switch body {
     case .get(let key):
       writer.open("get")
@@ -52,7 +52,7 @@ extension Request {
       writer.open("status")
       writer.wide("id", id)
     }
-    return writer.finish()
+    writer.finish(into: &bytes)
   }
 
   init(_ object: JSONObject) throws(WireError) {
