@@ -86,5 +86,6 @@ let package = Package(
     tests("ShardMapTests", ["ShardMap", "Basics"]),
     tests("BalancingTests", ["Balancing", "Basics"]),
     tests("EventLoopTests", ["Basics", "EventLoop", "Wire"]),
+    tests("SimulationTests", ["Basics", "Journal", "Simulation", "Wire"]),
   ]
 )
