@@ -43,6 +43,15 @@ package struct ByteWriter: Sendable {
   /// The bytes alone.
   package mutating func raw(_ content: [UInt8]) { bytes.append(contentsOf: content) }
 
+  /// The bytes alone.
+  package mutating func raw(_ content: UnsafeRawBufferPointer) { bytes.append(contentsOf: content) }
+
+  /// A length as varint, then the bytes.
+  package mutating func blob(_ content: UnsafeRawBufferPointer) {
+    varint(content.count)
+    bytes.append(contentsOf: content)
+  }
+
   /// Overwrites four bytes at `offset`, for lengths and checksums known only afterwards.
   package mutating func patch(u32 value: UInt32, at offset: Int) {
     invariant(offset >= 0 && offset + 4 <= bytes.count, "patch at \(offset) of \(bytes.count)")

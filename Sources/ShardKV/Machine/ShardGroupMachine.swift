@@ -1,0 +1,100 @@
+import Basics
+import Sessions
+import ShardMap
+
+/// The state machine of a shard group: its shards with their sessions, and their hand-over.
+///
+/// Equal sequences of ``apply(index:stamp:payload:)`` give equal machines; nothing else that decides
+/// gets in.
+package struct ShardGroupMachine: Sendable {
+  package let group: GroupID
+  package let identity: GroupIdentity
+  package let layout: ShardLayout
+  let bugs: PlantedBugs
+
+  /// The configuration that this group is in.
+  package internal(set) var configuration: Configuration
+  /// The replicated clock: the greatest stamp applied, in milliseconds since 1970.
+  package internal(set) var clock: UInt64 = 0
+  /// One for each shard of the layout, by its number.
+  var shards: [Shard]
+  /// Shards that are Pulling or GCing, ascending: those with a duty.
+  var arriving: [ShardID] = []
+  /// Maps that were given up; see ``takeDiscarded()``.
+  var discarded: [ByteMap] = []
+  /// The index of the last command applied by this value; not part of the state.
+  private var appliedIndex: UInt64 = 0
+
+  package init(
+    group: GroupID, identity: GroupIdentity, layout: ShardLayout, bugs: PlantedBugs = []
+  ) {
+    self.group = group
+    self.identity = identity
+    self.layout = layout
+    self.bugs = bugs
+    configuration = Configuration(layout: layout)
+    shards = Array(repeating: Shard(), count: layout.shardCount)
+  }
+
+  /// Applies a committed command. Never throws: what cannot be read is ignored by all replicas alike.
+  package mutating func apply(index: UInt64, stamp: UInt64, payload: [UInt8]) -> Output {
+    invariant(index > appliedIndex, "entry \(index) applied after \(appliedIndex)")
+    appliedIndex = index
+    advanceClock(to: stamp)
+    guard let command = try? Self.decode(payload) else { return .done }
+    switch command {
+    case .write(let id, let key, let operation):
+      return applyWrite(id, key: key, operation)
+    case .adopt(let configuration): adopt(configuration)
+    case .installChunk(let shard, let left, let bytes): install(shard, left: left, chunk: bytes)
+    case .deleteShard(let shard, let left): delete(shard, left: left)
+    case .confirmDeleted(let shard, let left): confirmDeletion(shard, left: left)
+    }
+    return .done
+  }
+
+  /// For entries that are not commands.
+  package mutating func advanceClock(to stamp: UInt64) { clock = max(clock, stamp) }
+
+  /// Hands out the maps that were given up since the last call: freeing a large one takes long, and
+  /// need not happen where everything waits for it.
+  package mutating func takeDiscarded() -> [ByteMap] {
+    defer { discarded = [] }
+    return discarded
+  }
+
+  /// The shards that this group owns or has something of, ascending.
+  package func report() -> [ShardSummary] {
+    shards.indices.compactMap { index in
+      let shard = ShardID(index)
+      let isOwned = owns(shard)
+      guard isOwned || shards[index].status != .serving else { return nil }
+      return ShardSummary(
+        shard: shard, status: shards[index].status, isOwned: isOwned,
+        keys: shards[index].map.count, bytes: shards[index].map.bytes)
+    }
+  }
+
+  /// The configuration gives the shard to this group, and not to another of the same number.
+  package func owns(_ shard: ShardID) -> Bool { isOwner(of: shard, in: configuration) }
+
+  func isOwner(of shard: ShardID, in configuration: Configuration) -> Bool {
+    configuration.owner(of: shard) == group
+      && configuration.groups[group]?.identity == identity
+  }
+
+  /// Owned, and its data is here.
+  package func canServe(_ shard: ShardID) -> Bool {
+    guard shard.index < shards.count, owns(shard) else { return false }
+    switch shards[shard.index].status {
+    case .serving, .gcing: return true
+    case .pulling: return bugs.contains(.servedBeforeData)
+    case .bePulling: return false
+    }
+  }
+
+  /// Owned, and its data is still to come.
+  func awaitsData(_ shard: ShardID) -> Bool {
+    shard.index < shards.count && owns(shard) && shards[shard.index].status == .pulling
+  }
+}

@@ -1,0 +1,227 @@
+import Basics
+import Sessions
+import ShardMap
+
+// A snapshot is a sequence of sections; a section is its version, its number, and records, each
+// after a tag. It has nothing in it that differs between replicas at the same entry of the log.
+
+enum SnapshotTag: UInt8 {
+  /// The clock and the configuration; the first record.
+  case head = 1
+  /// What is known of a shard besides its content.
+  case shard = 2
+  /// A piece of the content of the shard before.
+  case piece = 3
+  /// The last record.
+  case end = 4
+}
+
+enum SnapshotFormat {
+  static let version: UInt8 = 1
+  static let sectionBytesMax = 1 << 20
+  /// What is left of a section is not used for another shard or piece if it is less.
+  static let roomMin = 2 * Shard.pieceBytesMin
+}
+
+extension ShardGroupMachine {
+  /// The state as it is now, to be written while the machine goes on. O(1).
+  package func capture() -> Capture {
+    var machine = self
+    machine.discarded = []
+    return Capture(machine: machine)
+  }
+
+  /// A hash of the state, equal for equal states however they came about.
+  package func stateHash() -> UInt64 {
+    var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+    var capture = capture()
+    while let section = capture.nextSection() {
+      for byte in section { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }
+    }
+    return hash
+  }
+
+  /// Writes a captured state piece by piece.
+  package struct Capture: Sendable {
+    private let machine: ShardGroupMachine
+    private var sectionNumber = 0
+    private var shard = 0
+    /// Where the current shard goes on; `nil`: it has not been begun.
+    private var position: ShardPosition?
+    private var isDone = false
+
+    init(machine: ShardGroupMachine) { self.machine = machine }
+
+    /// The next section, at most 1 MiB; `nil` after the last.
+    package mutating func nextSection() -> [UInt8]? {
+      guard !isDone else { return nil }
+      var writer = ByteWriter()
+      writer.u8(SnapshotFormat.version)
+      writer.varint(sectionNumber)
+      if sectionNumber == 0 { encodeHead(into: &writer) }
+      sectionNumber += 1
+      while shard < machine.shards.count {
+        guard writer.count + SnapshotFormat.roomMin <= SnapshotFormat.sectionBytesMax else {
+          return writer.bytes
+        }
+        encodeShard(into: &writer)
+      }
+      writer.u8(SnapshotTag.end.rawValue)
+      isDone = true
+      return writer.bytes
+    }
+
+    private func encodeHead(into writer: inout ByteWriter) {
+      writer.u8(SnapshotTag.head.rawValue)
+      writer.varint(machine.clock)
+      writer.compactConfiguration(machine.configuration)
+    }
+
+    /// Writes the head of the current shard if it has not been, and one piece of it.
+    private mutating func encodeShard(into writer: inout ByteWriter) {
+      let state = machine.shards[shard]
+      guard !state.isBlank else {
+        shard += 1
+        return
+      }
+      if position == nil {
+        writer.u8(SnapshotTag.shard.rawValue)
+        writer.shardID(ShardID(shard))
+        writer.u8(state.status.rawValue)
+        writer.configNumber(state.left)
+        writer.groupID(state.source)
+        writer.varint(state.leftClock)
+        writer.blob(state.position.cursor)
+      }
+      writer.u8(SnapshotTag.piece.rawValue)
+      let room = SnapshotFormat.sectionBytesMax - writer.count - 16
+      let next = state.encodePiece(from: position ?? .start, into: &writer, bytesMax: room)
+      if next == .end {
+        shard += 1
+        position = nil
+      } else {
+        position = next
+      }
+    }
+  }
+
+  /// Makes a machine of the sections of a snapshot; nothing of an earlier state remains.
+  package struct Restorer: Sendable {
+    private var machine: ShardGroupMachine
+    private var sectionNumber = 0
+    private var hasHead = false
+    private var hasEnd = false
+    /// The shard of the last head: the next pieces are its.
+    private var shard: Int?
+
+    package init(
+      group: GroupID, identity: GroupIdentity, layout: ShardLayout, bugs: PlantedBugs = []
+    ) {
+      machine = ShardGroupMachine(group: group, identity: identity, layout: layout, bugs: bugs)
+    }
+
+    /// Reads the next section.
+    package mutating func consume(_ section: [UInt8]) throws(ByteError) {
+      var reader = ByteReader(section)
+      guard try reader.u8("version of section") == SnapshotFormat.version,
+        try reader.count("number of section") == sectionNumber, !hasEnd
+      else {
+        throw .malformed(field: "head of section", offset: reader.offset)
+      }
+      sectionNumber += 1
+      while !reader.isAtEnd {
+        let start = reader.offset
+        let tag = SnapshotTag(rawValue: try reader.u8("tag of a record"))
+        guard let tag, hasHead != (tag == .head), !hasEnd else {
+          throw .malformed(field: "tag of a record", offset: start)
+        }
+        switch tag {
+        case .head: try readHead(&reader)
+        case .shard: try readShard(&reader)
+        case .piece:
+          guard let shard else { throw .malformed(field: "piece", offset: start) }
+          try machine.shards[shard].addPiece(from: &reader)
+        case .end: hasEnd = true
+        }
+      }
+    }
+
+    /// The machine, if all sections have been read.
+    package func finish() throws(ByteError) -> ShardGroupMachine {
+      guard hasEnd else { throw .truncated(field: "snapshot", offset: sectionNumber) }
+      return machine
+    }
+
+    private mutating func readHead(_ reader: inout ByteReader) throws(ByteError) {
+      machine.clock = try reader.varint("clock")
+      let configuration = try reader.compactConfiguration()
+      guard configuration.layout == machine.layout else {
+        throw .malformed(field: "layout", offset: reader.offset)
+      }
+      machine.configuration = configuration
+      hasHead = true
+    }
+
+    private mutating func readShard(_ reader: inout ByteReader) throws(ByteError) {
+      let index = try reader.shardID("shard").index
+      guard index < machine.shards.count, index > shard ?? -1 else {
+        throw .malformed(field: "shard", offset: reader.offset)
+      }
+      guard let status = ShardStatus(rawValue: try reader.u8("status of a shard")) else {
+        throw .malformed(field: "status of a shard", offset: reader.offset)
+      }
+      var state = Shard()
+      state.status = status
+      state.left = try reader.configNumber("fence")
+      state.source = try reader.groupID("source")
+      state.leftClock = try reader.varint("clock of a hand-over")
+      guard let position = ShardPosition(cursor: try reader.blob("cursor")) else {
+        throw .malformed(field: "cursor", offset: reader.offset)
+      }
+      state.position = position
+      machine.shards[index] = state
+      shard = index
+      if status == .pulling || status == .gcing { machine.arriving.append(ShardID(index)) }
+    }
+  }
+}
+
+extension ByteWriter {
+  /// A configuration with runs of equal assignments written once: most clusters have many shards and
+  /// few groups.
+  mutating func compactConfiguration(_ configuration: Configuration) {
+    configNumber(configuration.number)
+    shardLayout(configuration.layout)
+    var start = 0
+    while start < configuration.shards.count {
+      var end = start + 1
+      while end < configuration.shards.count,
+        configuration.shards[end] == configuration.shards[start]
+      {
+        end += 1
+      }
+      varint(end - start)
+      shardAssignment(configuration.shards[start])
+      start = end
+    }
+    groupRecords(configuration.groups)
+    groupRecords(configuration.departed)
+  }
+}
+
+extension ByteReader {
+  mutating func compactConfiguration() throws(ByteError) -> Configuration {
+    let number = try configNumber("configuration")
+    let layout = try shardLayout("layout")
+    var shards: [ShardAssignment] = []
+    while shards.count < layout.shardCount {
+      let run = try count("run of shards", limit: layout.shardCount - shards.count)
+      guard run > 0 else { throw .malformed(field: "run of shards", offset: offset) }
+      let assignment = try shardAssignment()
+      shards.append(contentsOf: repeatElement(assignment, count: run))
+    }
+    return Configuration(
+      number: number, layout: layout, shards: shards, groups: try groupRecords("groups"),
+      departed: try groupRecords("departed groups"))
+  }
+}
