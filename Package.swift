@@ -84,6 +84,8 @@ let package = Package(
     tests("ArgumentsTests", ["Arguments"]),
     tests("WireTests", ["Basics", "Checksums", "ShardMap", "Sessions", "Raft", "Wire"]),
     tests("ShardMapTests", ["ShardMap", "Basics"]),
+    tests("SessionsTests", ["Sessions", "Basics"]),
+    tests("ShardKVTests", ["ShardKV", "Sessions", "ShardMap", "Basics"]),
     tests("BalancingTests", ["Balancing", "Basics"]),
     tests("EventLoopTests", ["Basics", "EventLoop", "Wire"]),
     tests("SimulationTests", ["Basics", "Journal", "Simulation", "Wire"]),

@@ -1,0 +1,224 @@
+import Basics
+import Testing
+
+@testable import ShardKV
+
+/// A map that is plainly right: a sorted array.
+private struct ModelMap: Equatable {
+  struct Row: Equatable {
+    var key: [UInt8]
+    var value: [UInt8]
+    var version: UInt64
+  }
+
+  var rows: [Row] = []
+
+  func place(of key: [UInt8]) -> (index: Int, isFound: Bool) {
+    var low = 0
+    var high = rows.count
+    while low < high {
+      let middle = (low + high) / 2
+      if rows[middle].key.lexicographicallyPrecedes(key) { low = middle + 1 } else { high = middle }
+    }
+    return (low, low < rows.count && rows[low].key == key)
+  }
+
+  mutating func put(_ key: [UInt8], _ value: [UInt8], isAppend: Bool) -> UInt64 {
+    let place = place(of: key)
+    guard place.isFound else {
+      rows.insert(Row(key: key, value: value, version: 1), at: place.index)
+      return 1
+    }
+    rows[place.index].version += 1
+    rows[place.index].value = isAppend ? rows[place.index].value + value : value
+    return rows[place.index].version
+  }
+
+  mutating func remove(_ key: [UInt8]) -> Bool {
+    let place = place(of: key)
+    if place.isFound { rows.remove(at: place.index) }
+    return place.isFound
+  }
+}
+
+extension ByteMap {
+  fileprivate var model: ModelMap {
+    var model = ModelMap()
+    forEach { element in
+      model.rows.append(
+        ModelMap.Row(
+          key: Array(element.key), value: Array(element.value), version: element.version))
+      return true
+    }
+    return model
+  }
+
+  /// Stops if a node is out of order, too small, too full, or sends keys to the wrong child.
+  func checkStructure() {
+    guard let root else {
+      invariant(count == 0 && bytes == 0, "an empty map of \(count) keys")
+      return
+    }
+    var keys = 0
+    var depths: Set<Int> = []
+    Self.check(root.view, low: nil, high: nil, depth: 0, isRoot: true, &keys, &depths)
+    invariant(keys == count, "\(keys) keys counted as \(count)")
+    invariant(depths.count == 1, "leaves at depths \(depths)")
+  }
+
+  private static func check(
+    _ view: NodeView, low: [UInt8]?, high: [UInt8]?, depth: Int, isRoot: Bool, _ keys: inout Int,
+    _ depths: inout Set<Int>
+  ) {
+    invariant(view.count > 0 && view.count < Node.capacity, "a node of \(view.count)")
+    invariant(isRoot || view.isLeaf || view.count >= Node.countMin, "an inner of \(view.count)")
+    invariant(view.skip >= view.fence, "skips \(view.skip) of \(view.fence)")
+    for index in view.first..<view.count {
+      let key = Array(view.key(index).key)
+      let word = view.key(index).key.withMemoryRebound(to: UInt8.self) { bytes in
+        keyWord(UnsafeRawBufferPointer(bytes), at: view.skip)
+      }
+      invariant(view.word(index) == word, "an old word")
+      invariant(low.map { !key.lexicographicallyPrecedes($0) } ?? true, "below the bound")
+      invariant(high.map { key.lexicographicallyPrecedes($0) } ?? true, "above the bound")
+      invariant(key.starts(with: view.key(view.first).key.prefix(view.skip)), "skips too much")
+    }
+    if view.isLeaf {
+      keys += view.count
+      depths.insert(depth)
+      return
+    }
+    for index in 0..<view.count {
+      let next = index + 1 < view.count ? Array(view.key(index + 1).key) : high
+      let own = index == 0 ? low : Array(view.key(index).key)
+      check(
+        view.child(index)._withUnsafeGuaranteedRef { $0.view }, low: own, high: next,
+        depth: depth + 1, isRoot: false, &keys, &depths)
+    }
+  }
+}
+
+struct ByteMapTests {
+  /// Keys of several shapes: few bytes, shared prefixes, prefixes of one another, zero bytes.
+  private static func key(_ generator: inout SeededGenerator, shape: Int) -> [UInt8] {
+    switch shape {
+    case 0:
+      return (0..<generator.next(in: 0...3)).map { _ in UInt8(generator.next(in: 0...3)) }
+    case 1:
+      return Array("user:0000000000:profile:\(generator.next(in: 0..<1500))".utf8)
+    case 2:
+      return Array(repeating: 0, count: generator.next(in: 0...40))
+        + (0..<generator.next(in: 0...2)).map { _ in UInt8(generator.next(in: 0...1)) }
+    default:
+      return (0..<generator.next(in: 6...20)).map { _ in
+        UInt8(truncatingIfNeeded: generator.next() & 0x0F)
+      }
+    }
+  }
+
+  @Test(arguments: 0..<12) func agreesWithASortedArray(seed: Int) {
+    var generator = SeededGenerator(seed: UInt64(seed))
+    var map = ByteMap()
+    var model = ModelMap()
+    var captures: [(ByteMap, ModelMap)] = []
+    for step in 0..<3000 {
+      // Grows, shrinks to nothing, grows again.
+      let isShrinking = (step / 1000) % 2 == 1
+      let key = Self.key(&generator, shape: seed % 5 == 4 ? generator.next(in: 0...3) : seed % 5)
+      let action = generator.next(in: 0..<10)
+      if isShrinking ? action < 8 : action < 2 {
+        let key =
+          model.rows.isEmpty || generator.chance(0.3)
+          ? key : model.rows[generator.next(in: 0..<model.rows.count)].key
+        #expect(map.remove(key) == model.remove(key))
+      } else {
+        let value = (0..<generator.next(in: 0...30)).map { UInt8($0) }
+        let isAppend = generator.chance(0.3)
+        let version = isAppend ? map.append(key, value) : map.put(key, value)
+        #expect(version == model.put(key, value, isAppend: isAppend))
+      }
+      if step % 250 == 0 {
+        map.checkStructure()
+        captures.append((map, model))
+      }
+      if step % 50 == 0 {
+        let probe = Self.key(&generator, shape: generator.next(in: 0...3))
+        let place = model.place(of: probe)
+        #expect(
+          map.value(of: probe)?.value == (place.isFound ? model.rows[place.index].value : nil))
+        var next: [UInt8]?
+        map.forEach(after: probe) { element in
+          next = Array(element.key)
+          return false
+        }
+        let index = place.isFound ? place.index + 1 : place.index
+        #expect(next == (index < model.rows.count ? model.rows[index].key : nil))
+      }
+    }
+    captures.append((map, model))
+    for (map, model) in captures {
+      map.checkStructure()
+      #expect(map.model == model)
+      #expect(map.count == model.rows.count)
+      #expect(map.bytes == model.rows.reduce(0) { $0 + $1.key.count + $1.value.count })
+    }
+  }
+
+  @Test func ascendingKeysFillLeaves() {
+    var map = ByteMap()
+    for number in 0..<5000 {
+      map.put(Array("key\(String(1_000_000 + number))".utf8), [])
+    }
+    map.checkStructure()
+    var leaves = 0
+    func countLeaves(_ view: NodeView) {
+      if view.isLeaf { leaves += 1 }
+      if !view.isLeaf {
+        for index in 0..<view.count {
+          countLeaves(view.child(index)._withUnsafeGuaranteedRef { $0.view })
+        }
+      }
+    }
+    if let root = map.root { countLeaves(root.view) }
+    #expect(leaves <= 5000 / 63 + 1)
+  }
+
+  @Test func removesFromBothEndsUntilNothingIsLeft() {
+    var map = ByteMap()
+    let keys = (0..<3000).map { Array("k\(String(10_000 + $0))".utf8) }
+    for key in keys { map.put(key, key) }
+    for step in 0..<1500 {
+      let isRemoved = (map.remove(keys[step]), map.remove(keys[2999 - step]))
+      #expect(isRemoved == (true, true))
+      if step % 100 == 0 { map.checkStructure() }
+    }
+    #expect(map.isEmpty && map.bytes == 0 && map.root == nil)
+  }
+
+  @Test func aVersionThatIsGivenStays() {
+    var map = ByteMap()
+    map.put([1], [2], version: 7)
+    map.append([1], [3], version: 7)
+    #expect(map.value(of: [1])?.version == 7)
+    #expect(map.value(of: [1])?.value == [2, 3])
+    #expect(map.put([1], []) == 8)
+  }
+
+  @Test func longValuesGrowInPiecesAndShrink() {
+    var map = ByteMap()
+    var expected: [UInt8] = []
+    for step in 0..<200 {
+      let piece = Array(repeating: UInt8(step), count: 500)
+      map.append([9], piece)
+      expected += piece
+      if step == 100 {
+        let old = map
+        map.put([9], [1])
+        #expect(old.value(of: [9])?.value == expected)
+        expected = [1]
+      }
+    }
+    #expect(map.value(of: [9])?.value == expected)
+    #expect(map.bytes == expected.count + 1)
+  }
+}
