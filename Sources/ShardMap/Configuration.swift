@@ -54,6 +54,17 @@ package struct ShardAssignment: Hashable, Sendable {
     self.source = source
     self.left = left
   }
+
+  /// The assignment after configuration `number` gave the shard to `group`.
+  ///
+  /// The source is the last owner, because its data is the newest. A shard that nobody owned keeps
+  /// the source it had: that group still has the data, fenced by the configuration it left in.
+  package func handedOver(to group: GroupID, in number: ConfigNumber) -> ShardAssignment {
+    guard group != owner else { return self }
+    return ShardAssignment(
+      owner: group, since: number, source: owner == .none ? source : owner,
+      left: owner == .none ? left : number)
+  }
 }
 
 /// A numbered map from shards to groups. Configuration 0 has no groups.

@@ -64,4 +64,10 @@ package enum Limits {
   package static let keyBytesMax = 64 << 10
   /// Bytes in a value, after an append too.
   package static let valueBytesMax = 1 << 20
+  /// Groups that the controller knows at a time, members or not.
+  package static let groupsMax = 1_024
+  /// Replicas of one group.
+  package static let replicasPerGroupMax = 15
+  /// Bytes in one address: a host name of 255, a colon and a port.
+  package static let addressBytesMax = 261
 }
