@@ -1,0 +1,43 @@
+import Basics
+
+/// What only a leader has; made anew with every election that is won.
+struct Leadership: Sendable {
+  /// Everyone else in the membership, ascending by id.
+  var peers: [Progress] = []
+  /// The leader's first entry of its term.
+  var termStart = LogIndex.zero
+  /// Proposals not yet committed, in bytes.
+  var uncommittedBytes = 0
+  /// Won without anybody's reply: nothing is sent before the own disk has the election.
+  var isHeld = false
+  /// Something was proposed, acknowledged or asked that may make messages.
+  var isDue = false
+  /// The rounds of confirmation sent so far.
+  var round: UInt64 = 0
+  /// Reads that came since the last round was sent.
+  var waitingReads: [Read] = []
+  /// Reads whose round is under way, oldest first.
+  var readBatches: [ReadBatch] = []
+  var transfer: Transfer?
+  /// The median of the voters' clocks, taken at most once a turn.
+  var clockOfTurn: UInt64?
+
+  struct Read: Sendable {
+    var context: UInt64
+    /// The follower that asked; `nil` for a read of our own.
+    var from: ReplicaID?
+  }
+
+  struct ReadBatch: Sendable {
+    var round: UInt64
+    var index: LogIndex
+    var reads: [Read]
+  }
+
+  struct Transfer: Sendable {
+    var target: ReplicaID
+    var endTick: UInt64
+    /// The target was told to campaign.
+    var isAsked = false
+  }
+}

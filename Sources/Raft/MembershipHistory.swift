@@ -1,0 +1,85 @@
+import Basics
+
+/// The memberships that the log holds, so that one that is truncated can be taken back (B26).
+struct MembershipHistory: Sendable {
+  struct Change: Sendable {
+    var index: LogIndex
+    var membership: Membership
+  }
+
+  /// Ascending by index and never empty; the first is the one of the snapshot or the initial one.
+  private var changes: [Change]
+
+  init(_ membership: Membership, at index: LogIndex) {
+    changes = [Change(index: index, membership: membership)]
+  }
+
+  var current: Change { changes[changes.count - 1] }
+
+  /// The membership in force at `index`.
+  func change(at index: LogIndex) -> Change {
+    changes.last { $0.index <= index } ?? changes[0]
+  }
+
+  mutating func append(_ membership: Membership, at index: LogIndex) {
+    changes.append(Change(index: index, membership: membership))
+  }
+
+  /// - Returns: whether the membership in force is another one now.
+  mutating func truncate(from index: LogIndex) -> Bool {
+    let before = changes.count
+    while changes.count > 1, current.index >= index { changes.removeLast() }
+    return changes.count != before
+  }
+
+  mutating func compact(upTo index: LogIndex) {
+    let kept = changes.lastIndex { $0.index <= index } ?? 0
+    changes.removeFirst(kept)
+  }
+}
+
+extension Membership {
+  private static let version: UInt8 = 1
+  /// More replicas than this are in no group; it bounds what a damaged entry can ask for.
+  private static let replicasMax = 64
+
+  /// The payload of a membership entry.
+  package func encoded() -> [UInt8] {
+    var writer = ByteWriter(reserving: 4 + 8 * (voters.count + outgoing.count + learners.count))
+    writer.u8(Self.version)
+    for replicas in [voters, outgoing, learners] {
+      writer.varint(replicas.count)
+      for replica in replicas { writer.u64(replica.rawValue) }
+    }
+    return writer.bytes
+  }
+
+  /// Reads what ``encoded()`` wrote.
+  /// - Throws: ``ByteError`` for anything else.
+  package init(encoded bytes: [UInt8]) throws(ByteError) {
+    var reader = ByteReader(bytes)
+    guard try reader.u8("membership version") == Self.version else {
+      throw .malformed(field: "membership version", offset: 0)
+    }
+    let voters = try Self.replicas(&reader, "voters")
+    let outgoing = try Self.replicas(&reader, "outgoing voters")
+    let learners = try Self.replicas(&reader, "learners")
+    try reader.finish("membership")
+    self.init(voters: voters, outgoing: outgoing, learners: learners)
+  }
+
+  private static func replicas(
+    _ reader: inout ByteReader, _ field: String
+  ) throws(ByteError) -> [ReplicaID] {
+    let count = try reader.count(field, limit: replicasMax)
+    var replicas: [ReplicaID] = []
+    for _ in 0..<count {
+      let replica = ReplicaID(rawValue: try reader.u64(field))
+      if let last = replicas.last, last >= replica {
+        throw .malformed(field: field, offset: reader.offset)
+      }
+      replicas.append(replica)
+    }
+    return replicas
+  }
+}

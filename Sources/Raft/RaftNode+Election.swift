@@ -1,0 +1,158 @@
+import Basics
+
+extension RaftNode {
+  /// Whether a live leader is heard of, so that nobody else may be elected now: within the shortest
+  /// election timeout, and always for a leader itself, which steps down when it hears no quorum.
+  var hearsLeader: Bool {
+    if standing == .leader { return true }
+    return leader != nil && electionElapsed < settings.electionTicks.lowerBound
+  }
+
+  /// Follows in `term`, which is this one or a higher one.
+  mutating func becomeFollower(term newTerm: Term, leader newLeader: ReplicaID?) {
+    if standing == .leader { dropReads() }
+    if newTerm > term { hardState = HardState(term: newTerm) }
+    standing = .follower
+    leadership = Leadership()
+    ballot = Ballot()
+    following = Following()
+    leader = newLeader
+    resetElectionTimer()
+  }
+
+  /// Draws a new timeout, so that split votes do not repeat (Raft §5.2).
+  mutating func resetElectionTimer() {
+    electionElapsed = 0
+    electionTimeout = generator.next(in: settings.electionTicks)
+  }
+
+  /// Asks whether an election could be won, without disturbing anyone (PreVote, thesis §9.6).
+  mutating func campaign() {
+    // The machine is being replaced: nothing may be committed meanwhile.
+    guard membership.isVoter(id), !isRestoring else {
+      resetElectionTimer()
+      leader = nil
+      return
+    }
+    becomeFollower(term: term, leader: nil)
+    standing = .preCandidate
+    ballot.granted = [id]
+    if settle() { return }
+    let request = VoteRequest(last: log.last, isPreVote: true)
+    for voter in otherVoters {
+      messages.append(Message(from: id, to: voter, term: term.next, body: .voteRequest(request)))
+    }
+  }
+
+  /// Stands for election. The requests wait for the disk, because after a crash this replica must
+  /// not ask in the same term with a shorter log.
+  mutating func campaignForReal(isTransfer: Bool) {
+    becomeFollower(term: term.next, leader: nil)
+    hardState.vote = id
+    standing = .candidate
+    ballot.granted = [id]
+    if settle() { return }
+    let request = VoteRequest(last: log.last, isPreVote: false, isTransfer: isTransfer)
+    for voter in otherVoters { sendAfterSync(.voteRequest(request), to: voter) }
+  }
+
+  private var otherVoters: [ReplicaID] {
+    membership.everyone.filter { $0 != id && membership.isVoter($0) }
+  }
+
+  /// Acts on the ballot if it is decided.
+  /// - Returns: whether it was.
+  @discardableResult
+  private mutating func settle() -> Bool {
+    let result = Quorum.tally(
+      membership, granted: ballot.granted, refused: ballot.refused)
+    switch (result, standing) {
+    case (.pending, _): return false
+    case (.lost, _): becomeFollower(term: term, leader: nil)
+    case (.won, .preCandidate): campaignForReal(isTransfer: false)
+    case (.won, _): becomeLeader()
+    }
+    return true
+  }
+
+  mutating func handle(_ request: VoteRequest, _ message: Message) {
+    if hearsLeader, !request.isTransfer { return }
+    let isFree = hardState.vote == nil && leader == nil
+    let isAhead = request.isPreVote && message.term > term
+    let isUpToDate =
+      request.last.term > log.last.term
+      || (request.last.term == log.last.term && request.last.index >= log.last.index)
+    let isGranted = (isFree || isAhead || hardState.vote == message.from) && isUpToDate
+    let reply = VoteReply(isGranted: isGranted, isPreVote: request.isPreVote)
+    guard isGranted else {
+      send(.voteReply(reply), to: message.from)
+      return
+    }
+    if request.isPreVote {
+      // Nothing is promised; the reply names the term that was asked for.
+      messages.append(
+        Message(from: id, to: message.from, term: message.term, body: .voteReply(reply)))
+    } else {
+      hardState.vote = message.from
+      electionElapsed = 0
+      sendAfterSync(.voteReply(reply), to: message.from)
+    }
+  }
+
+  mutating func handle(_ reply: VoteReply, _ message: Message) {
+    let expected: Standing = reply.isPreVote ? .preCandidate : .candidate
+    guard standing == expected else { return }
+    if reply.isPreVote, reply.isGranted, message.term != term.next { return }
+    if reply.isGranted {
+      if !ballot.granted.contains(message.from) { ballot.granted.append(message.from) }
+    } else if !ballot.refused.contains(message.from) {
+      ballot.refused.append(message.from)
+    }
+    settle()
+  }
+
+  mutating func handleTimeoutNow(from sender: ReplicaID) {
+    guard standing == .follower, leader == sender, membership.isVoter(id), !isRestoring else {
+      return
+    }
+    campaignForReal(isTransfer: true)
+  }
+
+  private mutating func becomeLeader() {
+    // Alone, the election is not yet on any disk: nothing may be sent before ours has it.
+    let wonAlone = ballot.granted == [id]
+    ballot = Ballot()
+    standing = .leader
+    leader = id
+    leadership = Leadership()
+    leadership.isHeld = wonAlone
+    leadership.uncommittedBytes = log.bytes(after: commitIndex)
+    leadership.peers = membership.everyone.filter { $0 != id }.map {
+      Progress(id: $0, next: log.last.index.next, tick: ticks)
+    }
+    leadership.termStart = log.last.index.next
+    // What older terms left is committed by an entry of this one (Raft §5.4.2, §8).
+    appendOwn([], kind: .empty)
+  }
+
+  /// Hands leadership to another voter, once that has everything; proposals are refused meanwhile.
+  /// Given up after an election timeout. Ignored unless leading and `target` is another voter.
+  package mutating func transferLeadership(to target: ReplicaID) {
+    guard standing == .leader, target != id, membership.isVoter(target),
+      leadership.peers.contains(where: { $0.id == target })
+    else { return }
+    leadership.transfer = Leadership.Transfer(
+      target: target, endTick: ticks + UInt64(settings.electionTicks.upperBound))
+    continueTransfer()
+  }
+
+  mutating func continueTransfer() {
+    guard var transfer = leadership.transfer, !transfer.isAsked,
+      let peer = leadership.peers.first(where: { $0.id == transfer.target }),
+      peer.match == log.last.index
+    else { return }
+    transfer.isAsked = true
+    leadership.transfer = transfer
+    send(.timeoutNow, to: transfer.target)
+  }
+}
