@@ -87,6 +87,7 @@ let package = Package(
     tests("SessionsTests", ["Sessions", "Basics"]),
     tests("ShardKVTests", ["ShardKV", "Sessions", "ShardMap", "Basics"]),
     tests("BalancingTests", ["Balancing", "Basics"]),
+    tests("ShardCtrlerTests", ["ShardCtrler", "ShardMap", "Sessions", "Basics"]),
     tests("EventLoopTests", ["Basics", "EventLoop", "Wire"]),
     tests("SimulationTests", ["Basics", "Journal", "Simulation", "Wire"]),
   ]
