@@ -82,6 +82,7 @@ let package = Package(
 
     tests("ChecksumsTests", ["Checksums", "Basics"]),
     tests("ArgumentsTests", ["Arguments"]),
+    tests("ClerkTests", ["Basics", "ShardMap", "Sessions", "Wire", "Clerk"]),
     tests("WireTests", ["Basics", "Checksums", "ShardMap", "Sessions", "Raft", "Wire"]),
     tests("ShardMapTests", ["ShardMap", "Basics"]),
     tests("SessionsTests", ["Sessions", "Basics"]),

@@ -1,1 +1,208 @@
-// Filled by the commits that follow.
+import Basics
+import Sessions
+import ShardMap
+import Wire
+
+/// Carries operations to whoever can do them, and brings back what came of it: finds shard, group and
+/// leader, numbers writes so that repeats apply once, retries, waits and gives up in time.
+///
+/// A value: time and what the network did go in, what the network is to do and outcomes come out. One
+/// connection for each address carries any number of requests.
+package struct Clerk: Sendable {
+  var settings: ClerkSettings
+  var controllers: [String]
+  /// Learnt from the first welcome if it was not given.
+  var cluster: ClusterID?
+  var random: SeededGenerator
+  var now = Moment(monotonic: 0, wall: 0)
+  var effects = ClerkEffects()
+
+  /// The newest configuration seen.
+  package internal(set) var configuration: Configuration?
+  var operations: [OperationID: Pending] = [:]
+  var nextOperation: UInt64 = 1
+  /// Operations of callers; without any, what the clerk does for itself rests too.
+  var userCount = 0
+  var ready = Queue<Ticket>()
+  /// Operations that a newer configuration may help.
+  var waitingForConfiguration: [Ticket] = []
+
+  var attempts: [UInt64: Attempt] = [:]
+  var nextRequest: UInt64 = 1
+  /// Requests in the order they were sent, for the timeout that is the same for all.
+  var timeouts = Queue<(request: UInt64, at: UInt64)>()
+  var timers = TimerHeap()
+
+  var endpoints: [Endpoint] = []
+  var endpointIndex: [String: Int] = [:]
+  var connections: [ConnectionID: Int] = [:]
+  let firstConnection: UInt64
+  var nextConnection: UInt64
+  /// Endpoints with something to send.
+  var touched: [Int] = []
+  var parties: [Party: PartyState] = [:]
+  var sessions: [ShardID?: Session] = [:]
+  /// Sessions with room for operations that wait for it.
+  var freedSessions: [ShardID?] = []
+
+  var refreshOperation: OperationID?
+  var refreshAllowedAt: UInt64 = 0
+  var isRefreshScheduled = false
+  private var next: UInt64?
+
+  /// - Parameters:
+  ///   - controllers: addresses of controller replicas; some are enough, their hints lead to others.
+  ///   - cluster: `nil`: whichever the first that is reached belongs to.
+  ///   - firstConnection: the connections it opens are numbered from here, below
+  ///     ``ConnectionID/firstAccepted``.
+  package init(
+    settings: ClerkSettings, controllers: [String], cluster: ClusterID?, firstConnection: UInt64,
+    seed: UInt64
+  ) {
+    self.settings = settings
+    self.controllers = controllers
+    self.cluster = cluster
+    self.firstConnection = firstConnection
+    nextConnection = firstConnection
+    random = SeededGenerator(seed: seed)
+  }
+
+  package mutating func setControllers(_ addresses: [String]) { controllers = addresses }
+
+  /// Whether the clerk opened this connection, now or earlier, and so gets its inputs.
+  package func owns(_ connection: ConnectionID) -> Bool {
+    firstConnection..<nextConnection ~= connection.rawValue
+  }
+
+  /// Operations that are not finished.
+  package var pendingCount: Int { userCount }
+
+  /// When ``turn(_:_:)`` must be called at the latest, in monotonic nanoseconds.
+  package var nextDeadline: UInt64? {
+    ready.isEmpty && effects.finished.isEmpty ? next : now.monotonic
+  }
+
+  /// Takes on an operation; the next turn begins with it. It is finished once, by its deadline
+  /// (monotonic nanoseconds) at the latest.
+  package mutating func submit(_ operation: ClerkOperation, deadline: UInt64, now: Moment)
+    -> OperationID
+  {
+    self.now.monotonic = max(self.now.monotonic, now.monotonic)
+    let id = OperationID(rawValue: nextOperation)
+    if let error = refusal(of: operation) {
+      nextOperation += 1
+      effects.finished.append((id, .failed(error)))
+      return id
+    }
+    userCount += 1
+    return start(Pending(.user(operation), deadline: deadline))
+  }
+
+  /// Forgets an operation: it is not reported any more, though it may still be applied.
+  package mutating func cancel(_ id: OperationID) {
+    if operations[id]?.isUser == true { forget(id) }
+  }
+
+  /// Takes in what happened and does all that can be done now.
+  package mutating func turn(_ now: Moment, _ inputs: [LinkInput]) -> ClerkEffects {
+    self.now = Moment(
+      monotonic: max(self.now.monotonic, now.monotonic), wall: now.wall)
+    for input in inputs {
+      switch input {
+      case .accepted, .connected: break
+      case .received(let connection, let bytes): receive(bytes, on: connection)
+      case .closed(let connection, let reason):
+        if let endpoint = connections[connection] {
+          failLink(endpoint, reason, isClosed: true)
+        }
+      }
+    }
+    fireTimers()
+    // Whatever does not go out now waits or pauses, so this ends.
+    repeat {
+      while let ticket = ready.popFirst() { if isCurrent(ticket) { advance(ticket.operation) } }
+      serveWaiting()
+      sendQueued()
+    } while !ready.isEmpty || !freedSessions.isEmpty
+    flushLinks()
+    dropSpentTimers()
+    defer { effects = ClerkEffects() }
+    return effects
+  }
+
+  mutating func start(_ pending: Pending) -> OperationID {
+    let id = OperationID(rawValue: nextOperation)
+    nextOperation += 1
+    operations[id] = pending
+    if pending.deadline < .max { timers.push(.deadline(id), at: pending.deadline) }
+    ready.append(Ticket(operation: id, token: 0))
+    return id
+  }
+
+  /// Moves an operation to another state, which voids the tickets of the former one.
+  @discardableResult
+  mutating func enter(_ state: Pending.State, _ id: OperationID) -> Ticket {
+    let token = (operations[id]?.token ?? 0) &+ 1
+    operations[id]?.token = token
+    operations[id]?.state = state
+    let ticket = Ticket(operation: id, token: token)
+    if state == .ready { ready.append(ticket) }
+    return ticket
+  }
+
+  func isCurrent(_ ticket: Ticket) -> Bool { operations[ticket.operation]?.token == ticket.token }
+
+  private mutating func fireTimers() {
+    while let timeout = timeouts.first, timeout.at <= now.monotonic {
+      _ = timeouts.popFirst()
+      timeOut(timeout.request)
+    }
+    while let timer = timers.first, timer.at <= now.monotonic {
+      _ = timers.popFirst()
+      switch timer.kind {
+      case .deadline(let id): expire(id)
+      case .wake(let ticket):
+        if isCurrent(ticket) { enter(.ready, ticket.operation) }
+      case .greeting(let connection):
+        if let endpoint = connections[connection], endpoints[endpoint].welcome == nil {
+          failLink(endpoint, "no answer to the hello", isClosed: false, isSilent: true)
+        }
+      case .refresh:
+        isRefreshScheduled = false
+        requestRefresh()
+      }
+    }
+  }
+
+  /// So that the next deadline is one that matters, and what is over takes no memory for long.
+  private mutating func dropSpentTimers() {
+    while let timeout = timeouts.first, attempts[timeout.request].map(\.isLate) ?? true {
+      _ = timeouts.popFirst()
+    }
+    while let timer = timers.first, !matters(timer) { _ = timers.popFirst() }
+    if timers.count > 1_024 + 4 * operations.count {
+      // Out of the clerk while it is asked what matters, so that it is not copied.
+      var heap = TimerHeap()
+      swap(&heap, &timers)
+      heap.keep { matters($0) }
+      swap(&heap, &timers)
+    }
+    next = [timeouts.first?.at, timers.first?.at].compactMap { $0 }.min()
+  }
+
+  private func matters(_ timer: ClerkTimer) -> Bool {
+    switch timer.kind {
+    case .deadline(let id): operations[id] != nil
+    case .wake(let ticket): isCurrent(ticket)
+    case .greeting(let connection):
+      connections[connection].map { endpoints[$0].welcome == nil } ?? false
+    case .refresh: isRefreshScheduled
+    }
+  }
+
+  /// A number of a range of nanoseconds.
+  mutating func jitter(_ range: ClosedRange<UInt64>) -> UInt64 {
+    let width = range.upperBound - range.lowerBound
+    return range.lowerBound + random.next().multipliedFullWidth(by: width + 1).high
+  }
+}

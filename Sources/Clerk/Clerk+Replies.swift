@@ -1,0 +1,199 @@
+import Basics
+import ShardMap
+import Wire
+
+extension Clerk {
+  /// Takes in a reply. One to a request that was given up may still finish its operation.
+  mutating func handle(_ reply: Reply, _ connection: ConnectionID, _ index: Int) {
+    guard let attempt = attempts[reply.id], attempt.connection == connection,
+      let pending = operations[attempt.operation]
+    else { return }
+    let id = attempt.operation
+    attempts[reply.id] = nil
+    endpoints[index].failures = 0
+    endpoints[index].retryAt = 0
+    if endpoints[index].inFlight.remove(reply.id) != nil, !endpoints[index].queue.isEmpty {
+      touch(index)
+    }
+    if case .refused(let refusal) = reply.body {
+      // The attempt that followed brings its own refusal.
+      if attempt.isLate { return }
+      return handle(refusal, of: pending, id, attempt)
+    }
+    guard pending.isAnswered(by: reply.body) else {
+      operations[id]?.mayHaveBeenApplied = pending.isMutation
+      operations[id]?.lastProblem = "\(endpoints[index].address) gave an answer to something else"
+      if !attempt.isLate { enter(.ready, id) }
+      return failLink(index, "gave an answer to something else", isClosed: false)
+    }
+    parties[attempt.party, default: PartyState()].failures = 0
+    if parties[attempt.party]?.preferred != endpoints[index].address {
+      parties[attempt.party]?.preferred = endpoints[index].address
+    }
+    complete(id, pending, reply.body)
+  }
+
+  private mutating func complete(_ id: OperationID, _ pending: Pending, _ body: Reply.Body) {
+    if case .configuration(let newer) = body { adopt(newer) }
+    switch pending.work {
+    case .user: finish(id, .reply(body))
+    case .refresh: forget(id)
+    case .openSession(let key):
+      forget(id)
+      if case .session(let session) = body { sessionOpened(key, session) }
+    }
+  }
+
+  private mutating func handle(
+    _ refusal: Refusal, of pending: Pending, _ id: OperationID, _ attempt: Attempt
+  ) {
+    let address = endpoints[attempt.endpoint].address
+    if case .user(.toGroup) = pending.work, refusal.isAnswerOfGroup {
+      return finish(id, .reply(.refused(refusal)))
+    }
+    if case .user(.status) = pending.work {
+      return fail(id, .unavailable, "\(address) refused: \(refusal)")
+    }
+    switch refusal {
+    case .wrongLeader(let hint):
+      operations[id]?.lastProblem = "\(address) does not lead"
+      // Several requests learn the same; only the first changes where the others go.
+      let isNews = (parties[attempt.party]?.preferred ?? address) == address
+      if isNews { passOver(address, of: attempt.party, hint: hint == address ? nil : hint) }
+      followHint(id, pending, hint, attempt.party, address)
+    case .wrongGroup(let number):
+      let problem = "\(address), in configuration \(number), does not serve the key's shard"
+      if let configuration, number < configuration.number {
+        // It will get there.
+        operations[id]?.lastProblem = problem
+        pause(id)
+      } else {
+        waitForConfiguration(id, problem)
+      }
+    case .notReady:
+      operations[id]?.lastProblem = "\(address) is not ready"
+      rest(id, pending, address, attempt.party)
+    case .overloaded:
+      operations[id]?.lastProblem = "\(address) is overloaded"
+      rest(id, pending, address, attempt.party)
+    case .sessionExpired: sessionExpired(id)
+    case .outcomeUnknown:
+      operations[id]?.lastProblem = "\(address) lost its leadership"
+      if pending.isMutation { operations[id]?.mayHaveBeenApplied = true }
+      passOver(address, of: attempt.party)
+      pause(id)
+    case .invalid(let reason):
+      if case .openSession(let key) = pending.work {
+        forget(id)
+        sessionRefused(key, reason)
+      } else if pending.isUser {
+        fail(id, .invalid, reason)
+      } else {
+        // The refresh goes on with another controller.
+        operations[id]?.lastProblem = reason
+        passOver(address, of: attempt.party)
+        pause(id)
+      }
+    }
+  }
+
+  /// At once, if there is a hint to somebody who can be tried, and they do not lead in circles.
+  private mutating func followHint(
+    _ id: OperationID, _ pending: Pending, _ hint: String?, _ party: Party, _ address: String
+  ) {
+    guard let hint, hint != address, pending.hops < 3,
+      let index = endpoint(at: hint, isHint: true), endpoints[index].retryAt <= now.monotonic
+    else {
+      passOver(address, of: party)
+      return pause(id)
+    }
+    operations[id]?.hops = pending.hops + 1
+    enter(.ready, id)
+  }
+
+  /// The leader knows best when it will be ready, so it is asked again; now and then another.
+  private mutating func rest(
+    _ id: OperationID, _ pending: Pending, _ address: String, _ party: Party
+  ) {
+    if pending.pauses % 3 == 2 { passOver(address, of: party) }
+    pause(id)
+  }
+
+  /// No reply in time. If the node has said nothing at all since, its connection is given up, and
+  /// with it everything that waits there, so that it costs this one timeout only.
+  mutating func timeOut(_ request: UInt64) {
+    guard let attempt = attempts[request], !attempt.isLate else { return }
+    let index = attempt.endpoint
+    if endpoints[index].lastReceived <= attempt.sentAt {
+      return failLink(index, "no reply in time", isClosed: false, isSilent: true)
+    }
+    let id = attempt.operation
+    attempts[request]?.isLate = true
+    endpoints[index].inFlight.remove(request)
+    if !endpoints[index].queue.isEmpty { touch(index) }
+    operations[id]?.late.append(request)
+    if let oldest = operations[id]?.late.first, (operations[id]?.late.count ?? 0) > 4 {
+      operations[id]?.late.removeFirst()
+      attempts[oldest] = nil
+    }
+    let address = endpoints[index].address
+    passOver(address, of: attempt.party)
+    attemptEnded(id, "\(address): no reply in time", address, mayHaveBeenApplied: true)
+  }
+
+  /// An attempt is over without a reply.
+  mutating func attemptEnded(
+    _ id: OperationID, _ problem: String, _ address: String, mayHaveBeenApplied: Bool
+  ) {
+    guard let pending = operations[id] else { return }
+    operations[id]?.lastProblem = problem
+    operations[id]?.lastEndpoint = address
+    if mayHaveBeenApplied, pending.isMutation { operations[id]?.mayHaveBeenApplied = true }
+    if case .user(.status) = pending.work { return fail(id, .unavailable, problem) }
+    enter(.ready, id)
+  }
+
+  mutating func expire(_ id: OperationID) {
+    guard let pending = operations[id] else { return }
+    var mayHaveBeenApplied = pending.mayHaveBeenApplied
+    if case .inFlight = pending.state, pending.isMutation { mayHaveBeenApplied = true }
+    operations[id]?.mayHaveBeenApplied = mayHaveBeenApplied
+    let problem =
+      if case .inFlight = pending.state { "no reply yet" } else { pending.lastProblem }
+    fail(
+      id, mayHaveBeenApplied ? .outcomeUnknown : .unavailable, "not done in time: \(problem)")
+  }
+
+  mutating func fail(_ id: OperationID, _ code: ClerkError.Code, _ message: String) {
+    guard let pending = operations[id] else { return }
+    finish(
+      id,
+      .failed(
+        ClerkError(
+          code: code, message: message, endpoint: pending.lastEndpoint, attempts: pending.attempts,
+          mayHaveBeenApplied: code == .outcomeUnknown || pending.mayHaveBeenApplied)))
+  }
+
+  private mutating func finish(_ id: OperationID, _ outcome: ClerkOutcome) {
+    if operations[id]?.isUser == true { effects.finished.append((id, outcome)) }
+    forget(id)
+  }
+
+  /// Takes an operation out of everything that still needs it.
+  mutating func forget(_ id: OperationID) {
+    guard let pending = operations.removeValue(forKey: id) else { return }
+    if pending.isUser { userCount -= 1 }
+    if case .inFlight(let request) = pending.state, let attempt = attempts[request] {
+      attempts[request] = nil
+      endpoints[attempt.endpoint].inFlight.remove(request)
+      if !endpoints[attempt.endpoint].queue.isEmpty { touch(attempt.endpoint) }
+    }
+    for request in pending.late { attempts[request] = nil }
+    switch pending.work {
+    case .refresh: refreshEnded()
+    case .openSession(let key):
+      if sessions[key]?.opening == id { sessions[key]?.opening = nil }
+    case .user: releaseNumber(of: pending)
+    }
+  }
+}

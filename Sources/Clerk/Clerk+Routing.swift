@@ -1,0 +1,141 @@
+import Basics
+import ShardMap
+import Wire
+
+extension Clerk {
+  /// Where a key is served, by the newest configuration seen: its shard, the group that owns it
+  /// (``GroupID/none``: no group does), the peer addresses of that group's replicas, and the
+  /// configuration's number. `nil` before the first configuration.
+  package func route(_ key: [UInt8]) -> (
+    shard: ShardID, group: GroupID, addresses: [String], configuration: ConfigNumber
+  )? {
+    guard let configuration else { return nil }
+    let shard = configuration.layout.shard(of: key)
+    let group = configuration.owner(of: shard)
+    return (
+      shard, group, configuration.groups[group]?.peerAddresses ?? [], configuration.number
+    )
+  }
+
+  /// Brings an operation as far as it gets now: onto a connection, or into a state that ends by a
+  /// timer, a reply or another operation.
+  mutating func advance(_ id: OperationID) {
+    guard let pending = operations[id], pending.state == .ready else { return }
+    if !pending.isUser, userCount == 0 { return forget(id) }
+    guard let (party, addresses) = destination(of: pending, id) else { return }
+    let key = pending.sessionKey(configuration?.layout)
+    if let key, pending.write == nil {
+      guard takeNumber(id, in: key) else { return }
+    }
+    guard let endpoint = choose(party, addresses) else {
+      let retryAt = addresses.compactMap { endpointIndex[$0].map { endpoints[$0].retryAt } }.min()
+      return pause(id, until: max(retryAt ?? 0, now.monotonic + jitter(settings.pause)))
+    }
+    post(id, party, at: endpoint)
+  }
+
+  /// Who can carry it out. Without any the operation is made to wait, and the answer is `nil`.
+  private mutating func destination(of pending: Pending, _ id: OperationID)
+    -> (Party, [String])?
+  {
+    switch pending.work {
+    case .refresh, .user(.query), .user(.control), .user(.register), .openSession(nil):
+      return (.controllers, controllers)
+    case .user(.status(let address)): return (.node(address), [address])
+    case .user(.toGroup(let group, let record, _)):
+      return (.group(group, record.identity), record.peerAddresses)
+    case .user(.get(let key)), .user(.write(let key, _)):
+      guard let shard = configuration?.layout.shard(of: key) else {
+        return waitForConfiguration(id, "no configuration from the controller yet")
+      }
+      return owner(of: shard, id)
+    case .openSession(.some(let shard)): return owner(of: shard, id)
+    }
+  }
+
+  private mutating func owner(of shard: ShardID, _ id: OperationID) -> (Party, [String])? {
+    guard let configuration else {
+      return waitForConfiguration(id, "no configuration from the controller yet")
+    }
+    let group = configuration.owner(of: shard)
+    guard let record = configuration.groups[group] else {
+      return waitForConfiguration(
+        id, "no group owns shard \(shard) in configuration \(configuration.number)")
+    }
+    let addresses = record.peerAddresses
+    guard !addresses.isEmpty else {
+      return waitForConfiguration(id, "group \(group) has registered no addresses")
+    }
+    return (.group(group, record.identity), addresses)
+  }
+
+  /// Asks for a newer configuration and makes the operation wait: for the first one as long as it
+  /// takes, for a newer one no longer than a pause, because there may be none.
+  @discardableResult
+  mutating func waitForConfiguration(_ id: OperationID, _ problem: String) -> (Party, [String])? {
+    operations[id]?.lastProblem = problem
+    requestRefresh()
+    if configuration == nil {
+      waitingForConfiguration.append(enter(.waiting, id))
+    } else {
+      pause(id)
+      if let token = operations[id]?.token {
+        waitingForConfiguration.append(Ticket(operation: id, token: token))
+      }
+    }
+    return nil
+  }
+
+  /// The endpoint to try: the leader if it is known, else the next address in turn; none that failed
+  /// a moment ago.
+  private mutating func choose(_ party: Party, _ addresses: [String]) -> Int? {
+    let state = parties[party] ?? PartyState()
+    if let preferred = state.preferred, let index = endpoint(at: preferred, isHint: true),
+      endpoints[index].retryAt <= now.monotonic
+    {
+      return index
+    }
+    for step in 0..<addresses.count {
+      let address = addresses[(state.cursor + step) % addresses.count]
+      guard let index = endpoint(at: address, isHint: false),
+        endpoints[index].retryAt <= now.monotonic
+      else { continue }
+      return index
+    }
+    return nil
+  }
+
+  /// The leader of a party is somewhere else than at `address`, or it is not known where.
+  mutating func passOver(_ address: String, of party: Party, hint: String? = nil) {
+    var state = parties[party] ?? PartyState()
+    if state.preferred == address { state.preferred = nil }
+    if let hint { state.preferred = hint }
+    state.cursor = (addresses(of: party).firstIndex(of: address) ?? state.cursor) + 1
+    // Parties of the past are few; should they ever be many, hints are cheap to learn again.
+    if parties.count > 1_024 { parties = [:] }
+    parties[party] = state
+  }
+
+  private func addresses(of party: Party) -> [String] {
+    switch party {
+    case .controllers: controllers
+    case .group(let group, _): configuration?.record(of: group)?.peerAddresses ?? []
+    case .node(let address): [address]
+    }
+  }
+
+  /// Makes an operation wait a little: longer the more often it had to.
+  mutating func pause(_ id: OperationID, until: UInt64? = nil) {
+    guard let pauses = operations[id]?.pauses else { return }
+    operations[id]?.pauses = pauses &+ 1
+    operations[id]?.hops = 0
+    let length = jitter(settings.pause) << UInt64(min(pauses / 4, 3))
+    let ticket = enter(.paused, id)
+    timers.push(.wake(ticket), at: until ?? now.monotonic &+ length)
+  }
+}
+
+extension GroupRecord {
+  /// In the order of the record, without replicas that do not listen.
+  var peerAddresses: [String] { replicas.map(\.peer).filter { !$0.isEmpty } }
+}

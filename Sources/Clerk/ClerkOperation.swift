@@ -1,0 +1,78 @@
+import Basics
+import ShardMap
+import Wire
+
+/// Names an operation of a ``Clerk`` until it is finished.
+package struct OperationID: RawRepresentable, Hashable, Comparable, Sendable {
+  package let rawValue: UInt64
+  package init(rawValue: UInt64) { self.rawValue = rawValue }
+  package static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
+}
+
+/// What a ``Clerk`` can be asked to do.
+package enum ClerkOperation: Hashable, Sendable {
+  /// A linearizable read.
+  case get(key: [UInt8])
+  /// A write, at most once however often it has to be sent.
+  case write(key: [UInt8], WriteOperation)
+  /// The configuration of that number, or the newest.
+  case query(ConfigNumber?)
+  /// A change of the configuration, at most once.
+  case control(ControlCommand)
+  /// A group's leader tells the controller its replicas.
+  case register(GroupID, GroupRecord)
+  /// To the leader of a group that the caller has the addresses of, whatever the configuration says;
+  /// its refusals are replies, except those that only name another replica or ask for patience.
+  case toGroup(GroupID, GroupRecord, Request.Body)
+  /// To this address alone, tried once.
+  case status(address: String)
+}
+
+package enum ClerkOutcome: Hashable, Sendable {
+  case reply(Reply.Body)
+  case failed(ClerkError)
+}
+
+/// Why an operation was given up.
+package struct ClerkError: Error, Hashable, Sendable, CustomStringConvertible {
+  package enum Code: String, Sendable {
+    /// Nobody carried it out in time; it was certainly not applied.
+    case unavailable
+    /// It was sent and no answer came: it may have been applied, or may still be.
+    case outcomeUnknown
+    /// It can never be carried out.
+    case invalid
+  }
+
+  package var code: Code
+  /// For people: what happened, and what to do where that is known.
+  package var message: String
+  /// The address that was asked last.
+  package var endpoint: String?
+  /// How often it was sent.
+  package var attempts: Int
+  package var mayHaveBeenApplied: Bool
+
+  package init(
+    code: Code, message: String, endpoint: String?, attempts: Int, mayHaveBeenApplied: Bool
+  ) {
+    self.code = code
+    self.message = message
+    self.endpoint = endpoint
+    self.attempts = attempts
+    self.mayHaveBeenApplied = mayHaveBeenApplied
+  }
+
+  package var description: String {
+    let place = endpoint.map { ", last asked: \($0)" } ?? ""
+    return "\(code.rawValue): \(message) (attempts: \(attempts)\(place))"
+  }
+}
+
+/// What a ``Clerk`` wants done after a turn.
+package struct ClerkEffects: Sendable {
+  package var links: [LinkEffect] = []
+  package var finished: [(OperationID, ClerkOutcome)] = []
+
+  package init() {}
+}

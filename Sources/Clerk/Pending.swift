@@ -1,0 +1,163 @@
+import Basics
+import Sessions
+import ShardMap
+import Wire
+
+/// An operation in one of its states; void once the operation has gone on to another.
+struct Ticket: Hashable {
+  var operation: OperationID
+  var token: UInt32
+}
+
+/// Those that can carry out an operation: one of them, the leader, does it.
+enum Party: Hashable {
+  case controllers
+  case group(GroupID, GroupIdentity)
+  case node(String)
+}
+
+/// What was learnt of a ``Party``.
+struct PartyState {
+  /// The address of the leader as far as known.
+  var preferred: String?
+  /// Which of the addresses is tried next without a leader.
+  var cursor = 0
+  /// Addresses that failed since the last reply of any.
+  var failures = 0
+}
+
+/// One operation under way.
+struct Pending {
+  enum Work {
+    case user(ClerkOperation)
+    case openSession(ShardID?)
+    case refresh
+  }
+
+  enum State: Hashable {
+    /// To be looked at in this turn.
+    case ready
+    /// For a session, or for the first configuration.
+    case waiting
+    /// Until a timer wakes it, or a newer configuration does.
+    case paused
+    /// At an endpoint that is not open yet or has enough to do.
+    case queued
+    /// The number of the request that was sent.
+    case inFlight(UInt64)
+  }
+
+  let work: Work
+  let deadline: UInt64
+  var state = State.ready
+  /// Counts the changes of `state`.
+  var token: UInt32 = 0
+  var write: WriteID?
+  /// Requests that were given up but may still be answered.
+  var late: [UInt64] = []
+  var attempts = 0
+  /// An attempt ended without an answer that says that nothing was applied.
+  var mayHaveBeenApplied = false
+  /// Hints followed without a pause.
+  var hops = 0
+  var pauses = 0
+  var renewals = 0
+  var lastProblem = "it was not sent yet"
+  var lastEndpoint: String?
+
+  init(_ work: Work, deadline: UInt64) {
+    self.work = work
+    self.deadline = deadline
+  }
+
+  var isUser: Bool { if case .user = work { true } else { false } }
+
+  /// The session that the operation needs: `.some(nil)` is the controller's.
+  func sessionKey(_ layout: ShardLayout?) -> ShardID?? {
+    switch work {
+    case .user(.write(let key, _)): layout.map { .some($0.shard(of: key)) } ?? nil
+    case .user(.control): .some(nil)
+    default: nil
+    }
+  }
+
+  /// Whether carrying it out changes something.
+  var isMutation: Bool {
+    switch work {
+    case .user(.write), .user(.control), .user(.register), .user(.toGroup(_, _, .deleteShard)): true
+    default: false
+    }
+  }
+}
+
+/// A request that was sent.
+struct Attempt {
+  var operation: OperationID
+  var connection: ConnectionID
+  var endpoint: Int
+  var party: Party
+  var sentAt: UInt64
+  var isLate = false
+}
+
+/// One address, and the connection to it.
+struct Endpoint {
+  var address: String
+  /// `nil`: not connected.
+  var connection: ConnectionID?
+  /// Who is there; set once the greeting is done.
+  var welcome: Welcome?
+  var decoder = FrameDecoder(limits: .greeting)
+  var output: [UInt8] = []
+  var queue = Queue<(ticket: Ticket, party: Party)>()
+  /// Requests without a reply, late ones not counted.
+  var inFlight: Set<UInt64> = []
+  var lastReceived: UInt64 = 0
+  /// Failures since the last reply.
+  var failures = 0
+  /// Not to be tried before.
+  var retryAt: UInt64 = 0
+  /// Has something to be sent at the end of the turn.
+  var isTouched = false
+
+  init(address: String) { self.address = address }
+
+  var isIdle: Bool { queue.isEmpty && inFlight.isEmpty && output.isEmpty }
+}
+
+/// The exactly-once window of this clerk at one shard, or at the controller.
+struct Session {
+  /// `nil`: being opened, if `opening` is set.
+  var id: SessionID?
+  var opening: OperationID?
+  private(set) var next: UInt64 = 1
+  /// The lowest number that is not answered yet.
+  private(set) var first: UInt64 = 1
+  private var answered: Set<UInt64> = []
+  /// Operations that wait for the session, or for room in its window.
+  var waiting = Queue<Ticket>()
+
+  func hasRoom(window: UInt64) -> Bool { id != nil && next - first < window }
+
+  /// The next number, unless the window is full.
+  mutating func take(window: UInt64) -> UInt64? {
+    guard hasRoom(window: window) else { return nil }
+    defer { next += 1 }
+    return next
+  }
+
+  /// The number's operation is over, and nobody waits for it any more.
+  mutating func release(_ number: UInt64) {
+    answered.insert(number)
+    while answered.remove(first) != nil { first += 1 }
+  }
+
+  /// Begins anew; those that wait go on waiting.
+  mutating func reset(to id: SessionID?) {
+    self.id = id
+    opening = nil
+    next = 1
+    first = 1
+    answered = []
+  }
+}

@@ -1,0 +1,183 @@
+import Basics
+import Clerk
+import Sessions
+import ShardMap
+import Testing
+import Wire
+
+@Suite("The clerk finds who can do it")
+struct ClerkRoutingTests {
+  @Test("a write and a read, over one connection for each address")
+  func writeAndRead() throws {
+    let cluster = try FakeCluster()
+    let put = cluster.put("a", "1")
+    cluster.runUntilFinished()
+    let get = cluster.submit(.get(key: Array("a".utf8)))
+    let missing = cluster.submit(.get(key: Array("c".utf8)))
+    cluster.runUntilFinished()
+    #expect(cluster.reply(put) == .written(.written(version: 1)))
+    #expect(cluster.reply(get) == .value(Array("1".utf8), version: 1))
+    #expect(cluster.reply(missing) == .noKey)
+    #expect(cluster.connects == ["c:1", "g2:1"])
+    #expect(cluster.clerk.nextDeadline == nil)
+  }
+
+  @Test("route tells where a key is, once there is a configuration")
+  func route() throws {
+    let cluster = try FakeCluster()
+    #expect(cluster.clerk.route(Array("a".utf8)) == nil)
+    cluster.put("a", "1")
+    cluster.runUntilFinished()
+    let route = try #require(cluster.clerk.route(Array("a".utf8)))
+    #expect(route.shard == ShardID(1) && route.group == GroupID(2))
+    #expect(route.addresses == ["g2:1", "g2:2", "g2:3"])
+    #expect(route.configuration == ConfigNumber(1))
+  }
+
+  @Test("a new leader is found by its hint, and asked first from then on")
+  func leaderChange() throws {
+    let cluster = try FakeCluster()
+    cluster.put("a", "1")
+    cluster.runUntilFinished()
+    try cluster.lead("g2:3")
+    let second = cluster.put("a", "2")
+    cluster.runUntilFinished()
+    #expect(cluster.reply(second) == .written(.written(version: 2)))
+    let asked = try cluster.node("g2:1").requests.count
+    cluster.put("a", "3")
+    cluster.runUntilFinished()
+    #expect(try cluster.node("g2:1").requests.count == asked)
+    #expect(try cluster.node("g2:2").requests.isEmpty)
+  }
+
+  @Test("without a hint the replicas are asked in turn, with pauses")
+  func noHint() throws {
+    let cluster = try FakeCluster()
+    try cluster.lead("g2:3", known: false)
+    let put = cluster.put("a", "1")
+    cluster.runUntilFinished()
+    #expect(cluster.reply(put) == .written(.written(version: 1)))
+    #expect(try cluster.node("g2:2").requests.count == 1)
+    let done = try #require(cluster.finished[put])
+    #expect(done.at > 1_020 * millisecond && done.at < 1_200 * millisecond)
+  }
+
+  @Test("hints in a circle do not spin")
+  func hintCircle() throws {
+    let cluster = try FakeCluster()
+    try cluster.node("g2:1").leader = "g2:2"
+    try cluster.node("g2:2").leader = "g2:1"
+    let get = cluster.submit(.get(key: Array("a".utf8)), for: 1_000 * millisecond)
+    cluster.runUntilFinished()
+    #expect(cluster.error(get)?.code == .unavailable)
+    let asked = try cluster.node("g2:1").requests.count + cluster.node("g2:2").requests.count
+    #expect(asked < 150)
+  }
+
+  @Test(
+    "a shard that moved is found with one question to the controller, and writes keep their ids")
+  func movedShard() throws {
+    let cluster = try FakeCluster()
+    cluster.put("a", "0")
+    cluster.runUntilFinished()
+    let session = try #require(try cluster.node("g2:1").writes.first?.session)
+    try cluster.move(1, to: GroupID(1))
+    let queries = try cluster.node("c:1").requests.count
+    let puts = (0..<100).map { cluster.put("a", "\($0)") }
+    cluster.runUntilFinished()
+    for put in puts { #expect(cluster.reply(put) != nil) }
+    #expect(try cluster.node("c:1").requests.count == queries + 1)
+    let moved = try cluster.node("g1:1").writes
+    #expect(moved.count == 100 && moved.allSatisfy { $0.session == session })
+    #expect(Set(moved.map(\.sequence)) == Set(2...101))
+    #expect(try #require(cluster.groups[GroupID(1)]).applied == 100)
+  }
+
+  @Test("a group behind the clerk's configuration is waited for")
+  func groupBehind() throws {
+    let cluster = try FakeCluster()
+    cluster.put("a", "0")
+    cluster.runUntilFinished()
+    var isBehind = true
+    try cluster.node("g2:1").script = { _ in
+      isBehind ? .reply(.refused(.wrongGroup(.zero))) : .ordinary
+    }
+    let put = cluster.put("a", "1")
+    cluster.run(for: 300 * millisecond)
+    #expect(cluster.finished[put] == nil)
+    let queries = try cluster.node("c:1").requests.count
+    isBehind = false
+    cluster.runUntilFinished()
+    #expect(cluster.reply(put) != nil)
+    #expect(queries == 1)
+  }
+
+  @Test("a shard without owner is waited for, and the error says so")
+  func noOwner() throws {
+    let cluster = try FakeCluster()
+    cluster.configuration.shards[1].owner = .none
+    let put = cluster.put("a", "1", for: 500 * millisecond)
+    let other = cluster.put("b", "1")
+    cluster.runUntilFinished()
+    let error = try #require(cluster.error(put))
+    #expect(error.code == .unavailable && !error.mayHaveBeenApplied)
+    #expect(error.message.contains("no group owns shard 1"))
+    #expect(try #require(cluster.finished[other]).at < 1_020 * millisecond)
+    #expect(try cluster.node("c:1").requests.count < 40)
+  }
+
+  @Test("an address that belongs to another group by now gets no request")
+  func strangerAtAddress() throws {
+    let cluster = try FakeCluster()
+    let node = try cluster.node("g2:1")
+    node.identity = GroupIdentity(rawValue: 999)
+    try cluster.lead("g2:2")
+    let put = cluster.put("a", "1")
+    cluster.runUntilFinished()
+    #expect(cluster.reply(put) != nil)
+    #expect(node.requests.isEmpty)
+  }
+
+  @Test("control commands have a session of the controller; register and query need none")
+  func controller() throws {
+    let cluster = try FakeCluster()
+    try cluster.lead("c:2")
+    let record = try #require(cluster.configuration.groups[GroupID(1)])
+    let move = cluster.submit(.control(.move(ShardID(0), to: GroupID(2))))
+    let register = cluster.submit(.register(GroupID(1), record))
+    let query = cluster.submit(.query(nil))
+    cluster.runUntilFinished()
+    #expect(cluster.reply(move) == .done(ConfigNumber(1)))
+    #expect(cluster.reply(register) == .done(.zero))
+    #expect(cluster.reply(query) == .configuration(cluster.configuration))
+    #expect(cluster.clerk.configuration == cluster.configuration)
+  }
+
+  @Test("a group is asked by its record alone, and says itself that it is not ready")
+  func toGroup() throws {
+    let cluster = try FakeCluster()
+    var record = try #require(cluster.configuration.groups[GroupID(1)])
+    record.replicas.swapAt(0, 2)
+    let body = Request.Body.shardData(ShardID(1), left: ConfigNumber(1), cursor: [])
+    let chunk = cluster.submit(.toGroup(GroupID(1), record, body))
+    cluster.runUntilFinished()
+    #expect(cluster.reply(chunk) == .shardChunk([1, 2, 3]))
+    try cluster.node("g1:1").script = { _ in .reply(.refused(.notReady)) }
+    let refused = cluster.submit(.toGroup(GroupID(1), record, body))
+    cluster.runUntilFinished()
+    #expect(cluster.reply(refused) == .refused(.notReady))
+    #expect(try cluster.node("c:1").requests.isEmpty)
+  }
+
+  @Test("the status of a dead node fails at once")
+  func status() throws {
+    let cluster = try FakeCluster()
+    try cluster.node("g1:2").mode = .refusing
+    let status = cluster.submit(.status(address: "g1:2"))
+    cluster.runUntilFinished()
+    let error = try #require(cluster.error(status))
+    #expect(error.code == .unavailable && error.endpoint == "g1:2")
+    #expect(error.message.contains("connection refused"))
+    #expect(try #require(cluster.finished[status]).at < 1_010 * millisecond)
+  }
+}
