@@ -1,0 +1,172 @@
+import Basics
+import Raft
+import ShardMap
+
+/// A replica's disk: the write-ahead log of its entries and promises, and its snapshots.
+///
+/// The journal turns appends into ``FileEffect``s and never reads while running. What it asks for
+/// must be done in order, and the syncs of one ``flush()`` before the writes of the next: that the
+/// next batch exists is the proof that the one before was durable. docs/STORAGE.md has the layouts.
+package struct Journal: Sendable {
+  struct Segment: Hashable, Sendable {
+    var id: UInt64
+    /// The last index of the log before this segment.
+    var lastBefore: LogIndex
+    /// Bytes of header and batches.
+    var used: Int
+    /// Bytes of the file.
+    var size: Int
+  }
+
+  let settings: JournalSettings
+  let owner: SegmentHeader.Owner
+  /// Oldest first; the last is written to.
+  var segments: [Segment]
+  var buffer: RecordBuffer
+  /// The last entry of the log, those in the buffer included.
+  var last: EntryID
+  /// Where the log was before the first batch that is not flushed.
+  var flushedLast: LogIndex
+  /// The log before and at this index was replaced by a received snapshot.
+  var resetIndex: LogIndex
+  var hardState: HardState
+  /// Makes the segment that the buffer goes to and seals the one before.
+  var rotation: [FileEffect] = []
+  /// Removals that wait for the marker in the buffer, and those whose marker is durable.
+  var waitingRemovals: [FileEffect] = []
+  var removals: [FileEffect] = []
+  /// Kept snapshots, oldest first.
+  var snapshots: [SnapshotFile] = []
+  var pending: PendingSnapshot?
+  /// Bytes of batches ever written by this value, and how many of them were written when the newest
+  /// snapshot began.
+  var writtenBytes: UInt64 = 0
+  var writtenBytesAtSnapshot: UInt64 = 0
+
+  /// Buffers the promises, if given, and the entries, which follow each other. If the first is not
+  /// after the last of the journal, the journal is cut there first; it never leaves a gap.
+  package mutating func append(hardState newHardState: HardState?, entries: [Entry]) {
+    if let newHardState, newHardState != hardState {
+      beginBatch()
+      buffer.append(
+        RecordHeader(
+          type: .hardState, kind: newHardState.vote == nil ? 0 : 1,
+          term: newHardState.term.rawValue, stamp: newHardState.vote?.rawValue ?? 0),
+        body: [])
+      hardState = newHardState
+    }
+    guard let first = entries.first else { return }
+    beginBatch()
+    invariant(
+      first.index > .zero && first.index <= last.index.next,
+      "entry \(first.id) would leave a gap after \(last)")
+    var next = first.index
+    for entry in entries {
+      invariant(entry.index == next, "entry \(entry.id) does not stand at \(next)")
+      buffer.append(
+        RecordHeader(
+          type: .entry, kind: entry.kind.rawValue, index: entry.index.rawValue,
+          term: entry.term.rawValue, stamp: entry.stamp),
+        body: entry.payload)
+      next = next.next
+    }
+    last = entries[entries.count - 1].id
+  }
+
+  /// Buffers that a received snapshot, durable already, replaced the whole log.
+  package mutating func resetLog(to newLast: EntryID) {
+    beginBatch()
+    buffer.append(
+      RecordHeader(
+        type: .logReset, index: newLast.index.rawValue, term: newLast.term.rawValue),
+      body: [])
+    last = newLast
+    resetIndex = newLast.index
+  }
+
+  /// True if ``flush()`` would ask for something.
+  package var needsFlush: Bool { !buffer.isEmpty || !removals.isEmpty }
+
+  /// Everything buffered as one batch. The syncs make durable what the writes say; both are empty if
+  /// nothing was buffered.
+  package mutating func flush() -> (writes: [FileEffect], syncs: [FileEffect]) {
+    var writes = removals
+    var syncs: [FileEffect] = removals.isEmpty ? [] : [.syncFolder]
+    removals = []
+    guard !buffer.isEmpty else { return (writes, syncs) }
+    writes += rotation
+    rotation = []
+    removals = waitingRemovals
+    waitingRemovals = []
+    let name = FileNames.segment(segments[segments.count - 1].id)
+    writes.append(writeBatch(name))
+    syncs.insert(.sync(name), at: 0)
+    return (writes, syncs)
+  }
+
+  /// Bytes of records in the segments that are kept.
+  package var journalBytes: UInt64 { segments.reduce(0) { $0 + UInt64($1.used) } }
+
+  /// Bytes of the segments' files: ``journalBytes`` and what was written ahead.
+  package var journalFileBytes: UInt64 { segments.reduce(0) { $0 + UInt64($1.size) } }
+
+  /// Bytes of the snapshots that are kept.
+  package var snapshotBytes: UInt64 { snapshots.reduce(0) { $0 + $1.size } }
+
+  /// Bytes of records since the newest durable snapshot was begun.
+  package var bytesSinceSnapshot: UInt64 {
+    writtenBytes + UInt64(buffer.count) - writtenBytesAtSnapshot
+  }
+
+  /// Before the first record of a batch: goes on in a new segment if this one is full.
+  mutating func beginBatch() {
+    guard buffer.isEmpty, rotation.isEmpty,
+      segments[segments.count - 1].used >= settings.segmentBytes
+    else { return }
+    let full = segments[segments.count - 1]
+    let header = SegmentHeader(
+      owner: owner, segment: full.id + 1, previous: full.id, last: last, hardState: hardState,
+      prewritten: UInt64(Self.prewrittenBytes(settings)), chain: buffer.chain)
+    let made = Self.makeSegment(header)
+    // The order is what recovery relies on: the new segment is durable before the old one names it,
+    // and the old one is sealed before the new one holds anything.
+    rotation = made.effects + [.syncFolder]
+    buffer.append(RecordHeader(type: .seal, index: header.segment), body: [])
+    rotation.append(writeBatch(FileNames.segment(full.id)))
+    rotation.append(.sync(FileNames.segment(full.id)))
+    segments.append(
+      Segment(
+        id: header.segment, lastBefore: last.index, used: SegmentHeader.size,
+        size: Self.prewrittenBytes(settings)))
+    buffer.begin(salt: made.salt)
+  }
+
+  /// Turns the buffer into a batch at the end of the last segment.
+  private mutating func writeBatch(_ name: String) -> FileEffect {
+    let position = segments.count - 1
+    let offset = segments[position].used
+    let batch = buffer.commit(watermark: flushedLast.rawValue, at: offset)
+    flushedLast = last.index
+    segments[position].used += batch.count
+    segments[position].size = max(segments[position].size, segments[position].used)
+    writtenBytes += UInt64(batch.count)
+    return .write(name, offset: UInt64(offset), bytes: batch)
+  }
+
+  static func prewrittenBytes(_ settings: JournalSettings) -> Int {
+    (max(settings.segmentBytes, SegmentHeader.size) + 7) & ~7
+  }
+
+  /// Makes a segment's file and makes its content durable; the folder is not synced yet.
+  static func makeSegment(_ header: SegmentHeader) -> (effects: [FileEffect], salt: UInt32) {
+    let name = FileNames.segment(header.segment)
+    let start = header.encode()
+    var bytes = [UInt8](repeating: 0, count: Int(header.prewritten))
+    for index in start.indices { bytes[index] = start[index] }
+    var salt = ByteReader(start, in: 12..<16)
+    let effects: [FileEffect] = [
+      .create(name), .write(name, offset: 0, bytes: bytes), .sync(name),
+    ]
+    return (effects, (try? salt.u32("checksum")) ?? 0)
+  }
+}

@@ -1,0 +1,54 @@
+import Raft
+
+/// What recovery made of a folder.
+package struct Recovery: Sendable {
+  package var identity: ReplicaIdentity
+  package var journal: Journal
+  /// To be done, all and in order, before the first turn. They may be done again after a crash.
+  package var repairs: [FileEffect]
+  package var state: RestoredState
+  /// The snapshot of `state`, whose sections ``Journal/readSection(_:of:)`` finds.
+  package var snapshot: StoredSnapshot?
+  /// What was cut, removed or kept aside, for the log.
+  package var notes: [String]
+}
+
+/// Why a folder cannot be used. Nothing in it was changed.
+package enum RecoveryError: Error, Hashable, Sendable, CustomStringConvertible {
+  /// There is nothing in the folder.
+  case notInitialised
+  /// `init` did not reach its end, and nothing was ever stored.
+  case initialisationInterrupted
+  /// Something that was acknowledged may be lost; `index` is the log index it happened at.
+  case corrupt(file: String, offset: UInt64, index: LogIndex?, reason: String)
+  /// The file belongs to another replica, group or cluster.
+  case foreign(file: String)
+  /// The file was written by a newer version of the program.
+  case newerFormat(file: String, version: UInt32)
+  /// A file could not be read; `reason` is the system's.
+  case unreadable(file: String, reason: String)
+
+  package var description: String {
+    switch self {
+    case .notInitialised:
+      "the folder has no replica in it: make one with 'shardkv-server init'"
+    case .initialisationInterrupted:
+      "the initialisation of the folder was interrupted: remove the folder and run "
+        + "'shardkv-server init' again (nothing was stored in it yet)"
+    case .corrupt(let file, let offset, let index, let reason):
+      "\(file) is damaged at byte \(offset)"
+        + (index.map { " (log index \($0))" } ?? "")
+        + ": \(reason). Acknowledged data may be missing, so this replica does not start; nothing "
+        + "was changed. Keep the folder, and let the group go on with its other replicas; do not "
+        + "initialise this replica again under its old id, it would forget its votes"
+    case .foreign(let file):
+      "\(file) belongs to another replica, group or cluster: check the data folder; nothing was "
+        + "changed"
+    case .newerFormat(let file, let version):
+      "\(file) has format version \(version), and this program knows versions up to "
+        + "\(Envelope.version): start a newer shardkv-server; nothing was changed"
+    case .unreadable(let file, let reason):
+      "\(file) cannot be read: \(reason)"
+    }
+  }
+}

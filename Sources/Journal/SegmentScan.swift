@@ -1,0 +1,193 @@
+import Basics
+import Checksums
+import Raft
+
+/// The log as recovery finds it, batch by batch.
+struct RecoveredLog {
+  /// The entry before `entries`; its term is unknown after a cut below the first segment kept.
+  var baseIndex: LogIndex
+  var baseTerm: Term?
+  var entries: [Entry] = []
+  var hardState: HardState
+  /// The newest snapshot that was durable, and the bytes of batches after its marker.
+  var marker: EntryID?
+  var bytesAfterMarker: UInt64 = 0
+
+  init(_ header: SegmentHeader) {
+    baseIndex = header.last.index
+    baseTerm = header.last.term
+    hardState = header.hardState
+  }
+
+  var lastIndex: LogIndex { LogIndex(baseIndex.rawValue + UInt64(entries.count)) }
+  var lastTerm: Term { entries.last?.term ?? baseTerm ?? .zero }
+
+  /// The term at `index`; `nil` if the log does not say.
+  func term(at index: LogIndex) -> Term? {
+    if index == baseIndex { return baseTerm }
+    guard index > baseIndex, index <= lastIndex else { return nil }
+    return entries[Int(index.rawValue - baseIndex.rawValue) - 1].term
+  }
+
+  /// Takes an entry over; false if it would leave a gap.
+  mutating func append(_ entry: Entry) -> Bool {
+    guard entry.index > .zero, entry.index <= lastIndex.next else { return false }
+    if entry.index <= baseIndex {
+      entries = []
+      baseIndex = entry.index.previous
+      baseTerm = nil
+    } else if entry.index <= lastIndex {
+      entries.removeLast(Int(lastIndex.rawValue - entry.index.rawValue) + 1)
+    }
+    entries.append(entry)
+    return true
+  }
+
+  mutating func reset(to id: EntryID) {
+    entries = []
+    baseIndex = id.index
+    baseTerm = id.term
+  }
+}
+
+/// Walks the batches of one segment, all of whose bytes are in memory.
+struct SegmentScan {
+  /// Where the first bytes stand that are not part of a whole batch, and what is wrong with them.
+  struct End: Hashable {
+    /// After the last whole batch.
+    var offset: Int
+    var chain: UInt32
+    /// The segment that the last batch names as the next.
+    var sealedFor: UInt64?
+    /// Where the first bad record stands; `nil` if only zeros, or nothing, follow.
+    var badOffset: Int?
+    var reason = ""
+  }
+
+  let bytes: UnsafeRawBufferPointer
+  let salt: UInt32
+
+  /// Applies every whole batch to `log`.
+  func walk(_ log: inout RecoveredLog) -> End {
+    var end = End(offset: SegmentHeader.size, chain: salt)
+    var records: [(header: RecordHeader, offset: Int)] = []
+    var offset = end.offset
+    var chain = salt
+    while offset < bytes.count {
+      guard let header = RecordHeader(bytes, at: offset, salt: salt) else { break }
+      if let problem = problem(header, at: offset, chain: chain) {
+        return bad(end, offset, problem)
+      }
+      let size = RecordHeader.recordBytes(bodyCount: Int(header.length))
+      chain = header.checksum
+      if header.type == .commit {
+        if let problem = problem(commit: header, at: offset, start: end.offset, log) {
+          return bad(end, offset, problem)
+        }
+        if let problem = apply(records, to: &log, &end) {
+          return bad(end, problem.offset, problem.reason)
+        }
+        offset += size
+        log.bytesAfterMarker += UInt64(offset - end.offset)
+        end.offset = offset
+        end.chain = chain
+        records.removeAll(keepingCapacity: true)
+        if end.sealedFor != nil { break }
+      } else {
+        records.append((header, offset))
+        offset += size
+      }
+    }
+    if Sector.endOfContent(bytes) > end.offset {
+      return bad(end, offset, end.sealedFor == nil ? "no valid record" : "bytes after the seal")
+    }
+    return end
+  }
+
+  private func bad(_ end: End, _ offset: Int, _ reason: String) -> End {
+    var end = end
+    end.badOffset = offset
+    end.reason = reason
+    return end
+  }
+
+  /// What is wrong with a record whose header is valid.
+  private func problem(_ header: RecordHeader, at offset: Int, chain: UInt32) -> String? {
+    guard header.chain == chain else { return "the record does not follow the one before" }
+    let count = Int(header.length)
+    let start = offset + RecordHeader.size
+    guard count <= bytes.count - start,
+      RecordHeader.recordBytes(bodyCount: count) <= bytes.count - offset
+    else { return "the record is longer than the file" }
+    let body = UnsafeRawBufferPointer(rebasing: bytes[start..<start + count])
+    guard CRC32C.checksum(body, continuing: salt) == header.bodyChecksum else {
+      return "the record's checksum does not match"
+    }
+    let end = offset + RecordHeader.recordBytes(bodyCount: count)
+    guard Sector.isZero(bytes, start + count..<end) else { return "the padding is not zero" }
+    return nil
+  }
+
+  /// What is wrong with a batch whose records are valid.
+  private func problem(
+    commit header: RecordHeader, at offset: Int, start: Int, _ log: RecoveredLog
+  ) -> String? {
+    guard let body = commitBody(header, at: offset) else { return "the commit record is damaged" }
+    guard header.term == UInt64(offset - start) else { return "the batch has another length" }
+    let batch = UnsafeRawBufferPointer(rebasing: bytes[start..<offset])
+    guard CRC32C.checksum(batch, continuing: salt) == body.checksum else {
+      return "the batch's checksum does not match"
+    }
+    guard header.index == log.lastIndex.rawValue else {
+      return "the log should have reached index \(header.index) before"
+    }
+    return nil
+  }
+
+  private func apply(
+    _ records: [(header: RecordHeader, offset: Int)], to log: inout RecoveredLog, _ end: inout End
+  ) -> (offset: Int, reason: String)? {
+    for (header, offset) in records {
+      let id = EntryID(index: LogIndex(header.index), term: Term(header.term))
+      switch header.type {
+      case .hardState:
+        log.hardState = HardState(
+          term: Term(header.term),
+          vote: header.kind == 0 ? nil : ReplicaID(rawValue: header.stamp))
+      case .entry:
+        let start = offset + RecordHeader.size
+        guard let kind = Entry.Kind(rawValue: header.kind) else {
+          return (offset, "the entry has an unknown kind")
+        }
+        let payload = [UInt8](bytes[start..<start + Int(header.length)])
+        guard
+          log.append(Entry(id: id, kind: kind, stamp: header.stamp, payload: payload))
+        else { return (offset, "entry \(id.index) leaves a gap after \(log.lastIndex)") }
+      case .logReset:
+        log.reset(to: id)
+      case .snapshotMarker:
+        log.marker = id
+        log.bytesAfterMarker = 0
+      case .seal:
+        end.sealedFor = header.index
+      case .commit:
+        return (offset, "a commit record inside a batch")
+      }
+    }
+    return nil
+  }
+
+  func commitBody(
+    _ header: RecordHeader, at offset: Int
+  ) -> (checksum: UInt32, zeroSectors: Int)? {
+    guard header.type == .commit, header.length == UInt32(CommitFrame.bodyBytes),
+      offset <= bytes.count - CommitFrame.size
+    else { return nil }
+    let start = offset + RecordHeader.size
+    let body = UnsafeRawBufferPointer(rebasing: bytes[start..<start + CommitFrame.bodyBytes])
+    guard CRC32C.checksum(body, continuing: salt) == header.bodyChecksum,
+      RecordHeader.u64(body, 8) == CommitFrame.end
+    else { return nil }
+    return (RecordHeader.u32(body, 0), Int(RecordHeader.u32(body, 4)))
+  }
+}
