@@ -91,5 +91,6 @@ let package = Package(
     tests("ShardCtrlerTests", ["ShardCtrler", "ShardMap", "Sessions", "Basics"]),
     tests("EventLoopTests", ["Basics", "EventLoop", "Wire"]),
     tests("SimulationTests", ["Basics", "Journal", "Simulation", "Wire"]),
+    tests("JournalTests", ["Basics", "Checksums", "ShardMap", "Raft", "Journal", "Simulation"]),
   ]
 )

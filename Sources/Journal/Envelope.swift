@@ -60,7 +60,8 @@ enum Envelope {
       _ = try reader.u32("length")
       let stored = try reader.u32("checksum")
       let body = try reader.raw(count: count, "body")
-      let whole = bytes.count == prefixBytes + count ? bytes : Array(bytes[..<(prefixBytes + count)])
+      let whole =
+        bytes.count == prefixBytes + count ? bytes : Array(bytes[..<(prefixBytes + count)])
       guard checksum(whole) == stored else {
         throw Problem.damaged("header checksum does not match")
       }

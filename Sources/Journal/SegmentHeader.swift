@@ -18,7 +18,7 @@ struct SegmentHeader: Hashable, Sendable {
   var hardState: HardState
   /// The size up to which the file was written with zeros when it was made.
   var prewritten: UInt64
-  /// Checksum of the last record of the segment before.
+  /// Checksum of the last record of the segment before, its seal not counted.
   var chain: UInt32
 
   /// Whose files these are: everything of a ``ReplicaIdentity`` that never changes.

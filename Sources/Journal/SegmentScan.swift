@@ -90,7 +90,8 @@ struct SegmentScan {
         offset += size
         log.bytesAfterMarker += UInt64(offset - end.offset)
         end.offset = offset
-        end.chain = chain
+        // The next segment was made, with the chain so far, before the seal was written.
+        if end.sealedFor == nil { end.chain = chain }
         records.removeAll(keepingCapacity: true)
         if end.sealedFor != nil { break }
       } else {

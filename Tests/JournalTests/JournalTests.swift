@@ -1,0 +1,112 @@
+import Basics
+import Journal
+import Raft
+import ShardMap
+import Simulation
+import Testing
+
+@Suite struct JournalTests {
+  @Test func anEmptyJournalIsRecovered() throws {
+    let recovery = try SimulatedDisk.formatted().recovered()
+    #expect(recovery.identity == identity)
+    #expect(recovery.state.entries.isEmpty)
+    #expect(recovery.state.hardState == HardState())
+    #expect(recovery.repairs.isEmpty && recovery.notes.isEmpty)
+  }
+
+  @Test func entriesAndVotesSurvive() throws {
+    var disk = try SimulatedDisk.formatted()
+    var journal = try disk.recovered().journal
+    let vote = HardState(term: Term(2), vote: ReplicaID(rawValue: 14))
+    let entries = (1...100).map { entry(UInt64($0), term: 2, bytes: $0 * 3 % 200) }
+    for part in stride(from: 0, to: 100, by: 10) {
+      journal.append(hardState: vote, entries: Array(entries[part..<part + 10]))
+      try disk.flush(&journal)
+    }
+    let recovery = try disk.recovered()
+    #expect(recovery.state.entries == entries)
+    #expect(recovery.state.hardState == vote)
+    #expect(recovery.repairs.isEmpty)
+    #expect(disk.fileNames.count > 3, "the log should have several segments")
+  }
+
+  @Test func nothingBufferedAsksForNothing() throws {
+    var journal = try SimulatedDisk.formatted().recovered().journal
+    #expect(!journal.needsFlush)
+    let (writes, syncs) = journal.flush()
+    #expect(writes.isEmpty && syncs.isEmpty)
+    journal.append(hardState: HardState(), entries: [])
+    #expect(!journal.needsFlush, "unchanged promises are not written")
+  }
+
+  @Test func anEarlierIndexCutsTheLog() throws {
+    var disk = try SimulatedDisk.formatted()
+    var journal = try disk.recovered().journal
+    journal.append(hardState: nil, entries: (1...9).map { entry($0, term: 1) })
+    try disk.flush(&journal)
+    journal.append(hardState: nil, entries: (4...5).map { entry($0, term: 2) })
+    try disk.flush(&journal)
+    let expected = (1...3).map { entry($0, term: 1) } + (4...5).map { entry($0, term: 2) }
+    #expect(try disk.recovered().state.entries == expected)
+  }
+
+  @Test func largeEntriesOfZerosSurvive() throws {
+    var disk = try SimulatedDisk.formatted()
+    var journal = try disk.recovered().journal
+    var large = entry(1, term: 1)
+    large.payload = [UInt8](repeating: 0, count: 2 << 20)
+    journal.append(hardState: nil, entries: [large, entry(2, term: 1)])
+    try disk.flush(&journal)
+    #expect(try disk.recovered().state.entries == [large, entry(2, term: 1)])
+  }
+
+  @Test func everyKillPointOfFormatIsTold() throws {
+    let effects = Journal.format(identity, settings: smallSegments)
+    for count in 0...effects.count {
+      for seed in 0..<8 as Range<UInt64> {
+        var disk = SimulatedDisk()
+        try disk.perform(Array(effects.prefix(count)))
+        var generator = SeededGenerator(seed: seed)
+        disk.crash(&generator)
+        do {
+          let recovery = try disk.recovered()
+          #expect(recovery.state.entries.isEmpty && recovery.identity == identity)
+          #expect(count >= effects.count - 1)
+        } catch let error as RecoveryError {
+          #expect(count < effects.count)
+          let isEmpty = disk.fileNames.isEmpty
+          #expect(error == (isEmpty ? .notInitialised : .initialisationInterrupted))
+        }
+      }
+    }
+  }
+
+  @Test func strangersAndNewerFormatsAreRefused() throws {
+    var disk = try SimulatedDisk.formatted()
+    var other = identity
+    other.replica = ReplicaID(rawValue: 99)
+    for effect in Journal.format(other, settings: smallSegments).prefix(3) {
+      if case .write(let name, let offset, let bytes) = effect {
+        try disk.perform([.write(name, offset: offset, bytes: bytes)])
+      }
+    }
+    let name = try #require(disk.fileNames.first { $0.hasPrefix("wal-") })
+    #expect(throws: RecoveryError.foreign(file: name)) { try disk.recovered() }
+  }
+
+  @Test func aMissingSegmentIsRefused() throws {
+    var disk = try SimulatedDisk.formatted()
+    var journal = try disk.recovered().journal
+    for index in 1...80 as ClosedRange<UInt64> {
+      journal.append(hardState: nil, entries: [entry(index, term: 1)])
+      try disk.flush(&journal)
+    }
+    let segments = disk.fileNames.filter { $0.hasPrefix("wal-") }
+    #expect(segments.count > 3)
+    for segment in segments {
+      var damaged = disk
+      try damaged.perform([.remove(segment), .syncFolder])
+      #expect(throws: RecoveryError.self, "without \(segment)") { try damaged.recovered() }
+    }
+  }
+}
