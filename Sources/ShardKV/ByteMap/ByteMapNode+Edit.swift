@@ -11,7 +11,7 @@ extension NodeView {
     }
     shift(from: index, by: 1)
     setKey(index, key)
-    setWord(index, keyWord(key.key, at: self.skip))
+    setWord(index, index < first ? 0 : keyWord(key.key, at: self.skip))
     if let child { setChild(index, child) }
     count += 1
     // While a node fills, its keys turn out to have more in common than was known of them.
@@ -23,7 +23,7 @@ extension NodeView {
     key(index).release()
     if !isLeaf { child(index).release() }
     shift(from: index + 1, by: -1)
-    count -= 1
+    shrink(to: count - 1)
   }
 
   /// Puts another key in the place of the one at `index`, in the same order.
@@ -63,7 +63,7 @@ extension NodeView {
       for position in 0..<index { child(position).release() }
     }
     shift(from: index, by: -index)
-    count -= index
+    shrink(to: count - index)
   }
 
   /// Gives up what is at `index` and behind it.
@@ -72,7 +72,7 @@ extension NodeView {
     if !isLeaf {
       for position in index..<count { child(position).release() }
     }
-    count = index
+    shrink(to: index)
   }
 
   /// Takes over a new fence and chooses the words anew.
@@ -93,9 +93,15 @@ extension NodeView {
     return max(fence, commonPrefix(key(index).key, key(index + 1).key))
   }
 
+  private func shrink(to newCount: Int) {
+    for index in newCount..<count { setWord(index, UInt64.max) }
+    count = newCount
+  }
+
   private func setSkip(_ skip: Int) {
     header.pointee.skip = UInt32(skip)
-    for index in 0..<count { setWord(index, keyWord(key(index).key, at: skip)) }
+    if !isLeaf { setWord(0, 0) }
+    for index in first..<max(first, count) { setWord(index, keyWord(key(index).key, at: skip)) }
   }
 
   /// Moves what is at `index` and behind it in all columns.
