@@ -269,4 +269,36 @@ struct HandOverTests {
     first.machine.advanceClock(to: 77_777)
     #expect(chunk(0, left: ConfigNumber(2)) == before)
   }
+
+  @Test mutating func manySessionsMoveInPieces() {
+    fill()
+    let limits = SessionLimits(sessionsMax: 2000)
+    var table = SessionTable(limits: limits)
+    for nonce: UInt64 in 1...2010 {
+      for sequence: UInt64 in 1...40 {
+        let id = WriteID(
+          session: SessionID(issued: nonce, nonce: nonce), sequence: sequence, firstUnanswered: 1)
+        let verdict = table.admit(id, clock: 3000)
+        if verdict == .new { table.record(id, answer: 4, clock: 3000) }
+      }
+    }
+    first.machine.shards[0].sessions = table
+    first.machine.advanceClock(to: 3000)
+    adopt([0: Self.two])
+    var chunks = 0
+    while second.status(0) == .pulling, chunks < 10 {
+      var others = [first]
+      carryOutDuties(of: &second, &others, bytesMax: 1)
+      chunks += 1
+    }
+    #expect(chunks >= 2 && chunks < 10)
+    #expect(second.machine.shards[0].sessions.count == 2000)
+    // A session that was pushed out at the source stays so at the destination.
+    let evicted = SessionID(issued: 10, nonce: 10)
+    #expect(second.put([0, 1], [9], session: evicted, 41) == .expired)
+    #expect(second.put([0, 1], [9], session: evicted, 1) == .expired)
+    let kept = SessionID(issued: 11, nonce: 11)
+    #expect(second.put([0, 1], [9], session: kept, 40) == .write(.written(version: 1)))
+    #expect(second.value([0, 1]) == [1])
+  }
 }

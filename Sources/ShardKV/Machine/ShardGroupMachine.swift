@@ -13,7 +13,11 @@ package struct ShardGroupMachine: Sendable {
   let bugs: PlantedBugs
 
   /// The configuration that this group is in.
-  package internal(set) var configuration: Configuration
+  package internal(set) var configuration: Configuration {
+    didSet { findOwned() }
+  }
+  /// For each shard whether ``configuration`` gives it to this group: asked for by every request.
+  private var owned: [Bool]
   /// The replicated clock: the greatest stamp applied, in milliseconds since 1970.
   package internal(set) var clock: UInt64 = 0
   /// One for each shard of the layout, by its number.
@@ -34,12 +38,14 @@ package struct ShardGroupMachine: Sendable {
     self.bugs = bugs
     configuration = Configuration(layout: layout)
     shards = Array(repeating: Shard(), count: layout.shardCount)
+    owned = Array(repeating: false, count: layout.shardCount)
   }
 
   /// Applies a committed command. Never throws: what cannot be read is ignored by all replicas alike.
   package mutating func apply(index: UInt64, stamp: UInt64, payload: [UInt8]) -> Output {
     invariant(index > appliedIndex, "entry \(index) applied after \(appliedIndex)")
     appliedIndex = index
+    if !discarded.isEmpty { discarded = [] }
     advanceClock(to: stamp)
     guard let command = try? Self.decode(payload) else { return .done }
     switch command {
@@ -56,8 +62,8 @@ package struct ShardGroupMachine: Sendable {
   /// For entries that are not commands.
   package mutating func advanceClock(to stamp: UInt64) { clock = max(clock, stamp) }
 
-  /// Hands out the maps that were given up since the last call: freeing a large one takes long, and
-  /// need not happen where everything waits for it.
+  /// Hands out the maps that the last command gave up: freeing a large one takes long, and need not
+  /// happen where everything waits for it. What is not taken is freed by the next command.
   package mutating func takeDiscarded() -> [ByteMap] {
     defer { discarded = [] }
     return discarded
@@ -76,7 +82,11 @@ package struct ShardGroupMachine: Sendable {
   }
 
   /// The configuration gives the shard to this group, and not to another of the same number.
-  package func owns(_ shard: ShardID) -> Bool { isOwner(of: shard, in: configuration) }
+  package func owns(_ shard: ShardID) -> Bool { shard.index < owned.count && owned[shard.index] }
+
+  private mutating func findOwned() {
+    for index in owned.indices { owned[index] = isOwner(of: ShardID(index), in: configuration) }
+  }
 
   func isOwner(of shard: ShardID, in configuration: Configuration) -> Bool {
     configuration.owner(of: shard) == group

@@ -50,12 +50,19 @@ extension ShardGroupMachine {
     private var position: ShardPosition?
     private var isDone = false
 
-    init(machine: ShardGroupMachine) { self.machine = machine }
+    /// Room for a whole section where the content fills one, so that it need not grow.
+    private let sectionCapacity: Int
+
+    init(machine: ShardGroupMachine) {
+      self.machine = machine
+      let bytes = machine.shards.reduce(0) { $0 + $1.map.bytes }
+      sectionCapacity = min(bytes + bytes / 4 + 512, SnapshotFormat.sectionBytesMax)
+    }
 
     /// The next section, at most 1 MiB; `nil` after the last.
     package mutating func nextSection() -> [UInt8]? {
       guard !isDone else { return nil }
-      var writer = ByteWriter()
+      var writer = ByteWriter(reserving: sectionCapacity)
       writer.u8(SnapshotFormat.version)
       writer.varint(sectionNumber)
       if sectionNumber == 0 { encodeHead(into: &writer) }
