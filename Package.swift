@@ -95,6 +95,7 @@ let package = Package(
     ),
     tests("EventLoopTests", ["Basics", "EventLoop", "Wire"]),
     tests("SimulationTests", ["Basics", "Journal", "Simulation", "Wire"]),
+    tests("StorageTests", ["Basics", "ShardMap", "Raft", "Journal", "Storage"]),
     tests("JournalTests", ["Basics", "Checksums", "ShardMap", "Raft", "Journal", "Simulation"]),
   ]
 )
