@@ -94,6 +94,7 @@ let package = Package(
       ["Basics", "Clerk", "EventLoop", "KVClient", "Raft", "Sessions", "ShardMap", "Wire"]
     ),
     tests("EventLoopTests", ["Basics", "EventLoop", "Wire"]),
+    tests("RaftTests", ["Basics", "Raft"]),
     tests("SimulationTests", ["Basics", "Journal", "Simulation", "Wire"]),
     tests("StorageTests", ["Basics", "ShardMap", "Raft", "Journal", "Storage"]),
     tests("JournalTests", ["Basics", "Checksums", "ShardMap", "Raft", "Journal", "Simulation"]),
