@@ -1,0 +1,86 @@
+import Basics
+import Clerk
+import Journal
+import Raft
+import Sessions
+import ShardCtrler
+import ShardMap
+import Wire
+
+extension ControllerMachine.Capture: SnapshotCapture {}
+extension ControllerMachine.Restorer: SnapshotRestorer {}
+
+/// The controller as a node replicates it.
+package struct ControllerService: NodeService {
+  package var machine: ControllerMachine
+  private let layout: ShardLayout
+
+  package init(identity: ReplicaIdentity, settings: NodeSettings) {
+    layout = identity.layout
+    machine = ControllerMachine(layout: identity.layout)
+  }
+
+  package mutating func apply(_ entry: Entry) -> Applied {
+    switch machine.apply(stamp: entry.stamp, payload: entry.payload) {
+    case .done(let number): .reply(.done(number))
+    case .expired: .reply(.refused(.sessionExpired))
+    case .stale: .again
+    case .refused(let reason): .reply(.refused(.invalid(reason)))
+    }
+  }
+
+  package mutating func advanceClock(to stamp: UInt64) { machine.advanceClock(to: stamp) }
+
+  package func admit(_ body: Request.Body, nonce: UInt64) -> Admission {
+    switch body {
+    case .query: .read
+    case .control(let id, let command): admit(id, command)
+    case .register(let group, let record): admit(group, record)
+    case .openSession(nil): .reply(.session(machine.issueSession(nonce: nonce)))
+    default:
+      .reply(
+        .refused(
+          .invalid("this is a controller: it answers query, join, leave, move and status only")))
+    }
+  }
+
+  private func admit(_ id: WriteID, _ command: ControlCommand) -> Admission {
+    switch machine.plan(id, command) {
+    case .propose(let command): .propose(ControllerMachine.encode(command))
+    case .answered(let number): .reply(.done(number))
+    case .refused(let reason): .reply(.refused(.invalid(reason)))
+    case .expired: .reply(.refused(.sessionExpired))
+    }
+  }
+
+  private func admit(_ group: GroupID, _ record: GroupRecord) -> Admission {
+    switch machine.planRegistration(group, record) {
+    case .propose(let command): .propose(ControllerMachine.encode(command))
+    case .unchanged: .reply(.done(machine.current.number))
+    case .refused(let reason): .reply(.refused(.invalid(reason)))
+    }
+  }
+
+  package func read(_ body: Request.Body) -> Reply.Body {
+    guard case .query(let number) = body else { return .refused(.invalid("not a query")) }
+    return .configuration(machine.configuration(number))
+  }
+
+  package func answerAnywhere(_ body: Request.Body) -> Reply.Body? { nil }
+
+  package mutating func errands(_ leader: LeaderContext) -> [Errand] { [] }
+
+  package mutating func finished(_ errand: Errand, _ outcome: ClerkOutcome) -> [[UInt8]] { [] }
+
+  package func capture() -> ControllerMachine.Capture { machine.capture() }
+
+  package func makeRestorer() -> ControllerMachine.Restorer {
+    ControllerMachine.Restorer(layout: layout)
+  }
+
+  package func stateHash() -> UInt64 { machine.stateHash() }
+
+  package var configurationNumber: ConfigNumber { machine.current.number }
+
+  package func shardReports() -> [NodeStatus.ShardReport] { [] }
+}

@@ -1,0 +1,59 @@
+import Basics
+import Clerk
+import Raft
+import ShardMap
+import Wire
+
+extension Node {
+  /// Begins what a leader has to ask of others, and takes in what came back.
+  mutating func runErrands(_ inputs: [LinkInput]) {
+    beginErrands()
+    if !inputs.isEmpty || (clerk.nextDeadline ?? .max) <= now.monotonic {
+      var result = clerk.turn(now, inputs)
+      while true {
+        effects.links += result.links
+        for (operation, outcome) in result.finished {
+          if let errand = errands.removeValue(forKey: operation) { finish(errand, outcome) }
+        }
+        guard (clerk.nextDeadline ?? .max) <= now.monotonic else { break }
+        result = clerk.turn(now, [])
+      }
+    }
+  }
+
+  private mutating func beginErrands() {
+    guard raft.isReadyToServe, drainDeadline == nil, now.monotonic >= nextErrands else { return }
+    nextErrands = now.monotonic + settings.errandMilliseconds * nanosecondsPerMillisecond
+    let context = LeaderContext(now: now, term: raft.term, record: record)
+    let deadline =
+      now.monotonic + settings.errandTimeoutMilliseconds * nanosecondsPerMillisecond
+    for errand in service.errands(context) {
+      guard errands.count < settings.errandsMax else { return }
+      if let busy = busyErrands[errand.key] {
+        // Asked, or proposed and not applied yet.
+        guard let index = busy, index <= applied else { continue }
+      }
+      busyErrands[errand.key] = .some(nil)
+      let operation = clerk.submit(errand.operation, deadline: deadline, now: now)
+      errands[operation] = errand
+    }
+  }
+
+  private mutating func finish(_ errand: Errand, _ outcome: ClerkOutcome) {
+    busyErrands[errand.key] = nil
+    guard raft.isReadyToServe, raft.term == errand.term else { return }
+    for payload in service.finished(errand, outcome) {
+      guard let id = raft.propose(payload) else { return }
+      busyErrands[errand.key] = .some(id.index)
+    }
+    // What it led to can be gone on with as soon as it is applied.
+    nextErrands = 0
+  }
+
+  /// This group as the controller shall know it.
+  private var record: GroupRecord {
+    GroupRecord(
+      identity: identity.groupIdentity, membershipIndex: raft.membershipIndex.rawValue,
+      replicas: identity.members)
+  }
+}

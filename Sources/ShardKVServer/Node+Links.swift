@@ -1,0 +1,231 @@
+import Basics
+import Clerk
+import Journal
+import Raft
+import ShardMap
+import Wire
+
+/// The protocol versions that this program speaks.
+package let protocolVersions = 1...1
+
+/// A connection that somebody else opened.
+struct AcceptedLink: Sendable {
+  enum Standing: Sendable {
+    /// Nothing but a hello is allowed; closed at the deadline, monotonic nanoseconds.
+    case stranger(deadline: UInt64)
+    case client
+    case peer(ReplicaID)
+  }
+
+  var standing: Standing
+  var decoder = FrameDecoder()
+  var from: String
+}
+
+/// Another replica of this group, and our connection to it.
+struct Peer: Sendable {
+  var address: ReplicaAddress
+  var connection: ConnectionID?
+  var isOpen = false
+  /// When to try to connect again, monotonic nanoseconds.
+  var nextAttempt: UInt64 = 0
+  var decoder = FrameDecoder()
+}
+
+extension Node {
+  /// Where the connections of this node's own clerk begin.
+  package static var firstClerkConnection: UInt64 { 1 << 62 }
+
+  mutating func handle(_ link: LinkInput, _ clerkInputs: inout [LinkInput]) {
+    switch link {
+    case .accepted(let connection, let from): accept(connection, from)
+    case .connected(let connection):
+      if connection.rawValue >= Self.firstClerkConnection { return clerkInputs.append(link) }
+      greet(connection)
+    case .received(let connection, let bytes):
+      if connection.isAccepted {
+        receive(bytes, on: connection)
+      } else if connection.rawValue >= Self.firstClerkConnection {
+        clerkInputs.append(link)
+      } else {
+        receiveFromPeer(bytes, on: connection)
+      }
+    case .closed(let connection, let reason):
+      outbox.drop(connection)
+      if connection.isAccepted {
+        accepted[connection] = nil
+      } else if connection.rawValue >= Self.firstClerkConnection {
+        clerkInputs.append(link)
+      } else {
+        losePeer(connection, reason)
+      }
+    }
+  }
+
+  // Connections that others open.
+
+  private mutating func accept(_ connection: ConnectionID, _ from: String) {
+    let deadline = now.monotonic + settings.helloMilliseconds * nanosecondsPerMillisecond
+    accepted[connection] = AcceptedLink(standing: .stranger(deadline: deadline), from: from)
+    if accepted.count > settings.connectionsMax {
+      close(connection, "this node has \(settings.connectionsMax) connections, its limit")
+    }
+  }
+
+  private mutating func receive(_ bytes: [UInt8], on connection: ConnectionID) {
+    accepted[connection]?.decoder.append(bytes)
+    do {
+      while let message = try accepted[connection]?.decoder.next() {
+        handle(message, on: connection)
+      }
+    } catch {
+      close(connection, "\(error)")
+    }
+  }
+
+  private mutating func handle(_ message: WireMessage, on connection: ConnectionID) {
+    guard let link = accepted[connection] else { return }
+    switch (link.standing, message) {
+    case (.stranger, .hello(let hello)):
+      if let reason = refusal(of: hello) { return close(connection, reason) }
+      accepted[connection]?.decoder.limits = .conversation
+      accepted[connection]?.standing = hello.replica.map { .peer($0.from) } ?? .client
+      outbox.send(
+        .welcome(
+          Welcome(
+            version: protocolVersions.upperBound, cluster: identity.cluster, group: identity.group,
+            identity: identity.groupIdentity, replica: identity.replica)), on: connection)
+    case (.peer(let replica), .raft(let message)):
+      guard message.from == replica, message.to == identity.replica else {
+        return close(connection, "a message of another replica than the hello named")
+      }
+      counters.messagesReceived += 1
+      raft.step(message)
+    case (.client, .request(let request)): handle(request, on: connection)
+    case (_, .goodbye(let reason)):
+      effects.events.append(NodeEvent(.warning, "\(link.from) said goodbye: \(reason)"))
+      close(connection, nil)
+    default: close(connection, "a message that does not belong here")
+    }
+  }
+
+  /// Why whoever says this hello is not spoken to; `nil`: welcome.
+  private func refusal(of hello: Hello) -> String? {
+    guard hello.versions.overlaps(protocolVersions) else {
+      return "this node speaks protocol versions \(protocolVersions.lowerBound) to "
+        + "\(protocolVersions.upperBound), the caller \(hello.versions.lowerBound) to "
+        + "\(hello.versions.upperBound)"
+    }
+    if let cluster = hello.cluster, cluster != identity.cluster {
+      return "this node belongs to cluster \(identity.cluster), not to \(cluster)"
+    }
+    guard let caller = hello.replica else { return nil }
+    guard caller.group == identity.group, caller.identity == identity.groupIdentity,
+      hello.cluster == identity.cluster
+    else {
+      return
+        "this node is a replica of group \(identity.group) (\(identity.groupIdentity)), not of "
+        + "group \(caller.group) (\(caller.identity))"
+    }
+    guard caller.to == identity.replica else {
+      return "this is replica \(identity.replica), not \(caller.to)"
+    }
+    guard identity.members.contains(where: { $0.id == caller.from }) else {
+      return "replica \(caller.from) is not a member of group \(identity.group)"
+    }
+    return nil
+  }
+
+  mutating func close(_ connection: ConnectionID, _ reason: String?) {
+    if let reason {
+      outbox.send(.goodbye(reason: reason), on: connection)
+      effects.events.append(
+        NodeEvent(.warning, "closed \(accepted[connection]?.from ?? "a connection"): \(reason)"))
+    }
+    outbox.flush(connection, into: &effects.links)
+    effects.links.append(.close(connection))
+    accepted[connection] = nil
+  }
+
+  /// Closes connections that do not say who they are.
+  mutating func expireHellos() {
+    guard now.monotonic >= nextHelloCheck else { return }
+    nextHelloCheck = now.monotonic + settings.helloMilliseconds * nanosecondsPerMillisecond / 4
+    for connection in accepted.keys.sorted() {
+      if case .stranger(let deadline)? = accepted[connection]?.standing, deadline <= now.monotonic {
+        close(connection, "no hello within \(settings.helloMilliseconds) ms")
+      }
+    }
+  }
+
+  // Connections to the other replicas, for our messages to them; theirs come on their own.
+
+  mutating func connectPeers() {
+    for place in peers.indices
+    where peers[place].connection == nil && peers[place].nextAttempt <= now.monotonic {
+      let connection = ConnectionID(rawValue: nextConnection)
+      nextConnection += 1
+      peers[place].connection = connection
+      peers[place].decoder = FrameDecoder()
+      effects.links.append(.connect(connection, peers[place].address.peer))
+    }
+  }
+
+  private mutating func greet(_ connection: ConnectionID) {
+    guard let place = peers.firstIndex(where: { $0.connection == connection }) else { return }
+    peers[place].isOpen = true
+    outbox.send(
+      .hello(
+        Hello(
+          versions: protocolVersions, cluster: identity.cluster,
+          replica: ReplicaHello(
+            group: identity.group, identity: identity.groupIdentity, from: identity.replica,
+            to: peers[place].address.id))), on: connection)
+  }
+
+  private mutating func receiveFromPeer(_ bytes: [UInt8], on connection: ConnectionID) {
+    guard let place = peers.firstIndex(where: { $0.connection == connection }) else { return }
+    peers[place].decoder.append(bytes)
+    do {
+      while let message = try peers[place].decoder.next() {
+        switch message {
+        case .welcome: break
+        case .goodbye(let reason): dropPeer(place, reason); return
+        default: dropPeer(place, "a message that does not belong here"); return
+        }
+      }
+    } catch {
+      dropPeer(place, "\(error)")
+    }
+  }
+
+  private mutating func dropPeer(_ place: Int, _ reason: String) {
+    guard let connection = peers[place].connection else { return }
+    outbox.drop(connection)
+    effects.links.append(.close(connection))
+    losePeer(connection, reason)
+  }
+
+  private mutating func losePeer(_ connection: ConnectionID, _ reason: String) {
+    guard let place = peers.firstIndex(where: { $0.connection == connection }) else { return }
+    let wasOpen = peers[place].isOpen
+    peers[place].connection = nil
+    peers[place].isOpen = false
+    peers[place].nextAttempt =
+      now.monotonic + UInt64(random.next(in: settings.reconnectMilliseconds))
+      * nanosecondsPerMillisecond
+    if wasOpen {
+      effects.events.append(
+        NodeEvent(.info, "lost the connection to \(peers[place].address.peer): \(reason)"))
+    }
+  }
+
+  /// Sends to another replica, or drops the message if there is no connection: Raft sends again.
+  mutating func send(_ message: Message) {
+    guard let peer = peers.first(where: { $0.address.id == message.to }), peer.isOpen,
+      let connection = peer.connection
+    else { return }
+    counters.messagesSent += 1
+    outbox.send(.raft(message), on: connection)
+  }
+}

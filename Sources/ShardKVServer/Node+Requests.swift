@@ -1,0 +1,135 @@
+import Basics
+import Raft
+import ShardMap
+import Wire
+
+/// Whom to answer.
+struct Asker: Sendable {
+  var connection: ConnectionID
+  var request: UInt64
+  /// What is to be read; for writes it stands in the log.
+  var body: Request.Body
+}
+
+/// A client that waits for an entry to be applied.
+struct Proposal: Sendable {
+  var term: Term
+  var asker: Asker
+  /// The request, if it may have to be decided anew.
+  var body: Request.Body?
+}
+
+/// Reads that one round of confirmation serves.
+struct ReadRound: Sendable {
+  var context: UInt64
+  var askers: [Asker]
+  /// Set when leadership is confirmed: everything up to here must be applied first.
+  var index: LogIndex?
+}
+
+extension Node {
+  /// A request of a client or of another group.
+  mutating func handle(_ request: Request, on connection: ConnectionID) {
+    counters.requests += 1
+    let asker = Asker(connection: connection, request: request.id, body: request.body)
+    if case .status = request.body { return reply(asker, .status(status())) }
+    if let answer = service.answerAnywhere(request.body) { return reply(asker, answer) }
+    handleLeading(asker, request.body)
+  }
+
+  /// Decides on a request that only the leader may answer.
+  mutating func handleLeading(_ asker: Asker, _ body: Request.Body) {
+    guard raft.role == .leader, drainDeadline == nil else {
+      return reply(asker, .refused(.wrongLeader(hint: leaderAddress)))
+    }
+    guard proposals.count + waitingReads < settings.requestsMax else {
+      return reply(asker, .refused(.overloaded))
+    }
+    switch service.admit(body, nonce: random.next()) {
+    case .reply(let answer): reply(asker, answer)
+    case .read: newReads.append(asker)
+    case .propose(let payload):
+      guard let id = raft.propose(payload) else {
+        return reply(asker, .refused(.overloaded))
+      }
+      var waiting = asker
+      waiting.body = .status
+      let isPlanned = if case .control = body { true } else { false }
+      proposals[id.index] = Proposal(
+        term: id.term, asker: waiting, body: isPlanned ? body : nil)
+    }
+  }
+
+  mutating func reply(_ asker: Asker, _ body: Reply.Body) {
+    guard accepted[asker.connection] != nil else { return }
+    outbox.send(.reply(Reply(id: asker.request, body: body)), on: asker.connection)
+  }
+
+  /// Where the leader of this group listens, if it is known and is another.
+  var leaderAddress: String? {
+    guard let leader = raft.leader, leader != identity.replica else { return nil }
+    return identity.members.first { $0.id == leader }?.peer
+  }
+
+  // Reads.
+
+  /// One round of confirmation for all reads of this turn.
+  mutating func beginReads() {
+    guard !newReads.isEmpty else { return }
+    let context = nextReadContext
+    nextReadContext += 1
+    readRounds.append(ReadRound(context: context, askers: newReads, index: nil))
+    newReads = []
+    raft.read(context: context)
+  }
+
+  mutating func finishRead(_ outcome: ReadOutcome) {
+    switch outcome {
+    case .confirmed(let context, let index):
+      if let place = readRounds.firstIndex(where: { $0.context == context }) {
+        readRounds[place].index = index
+      }
+    case .dropped(let context):
+      guard let place = readRounds.firstIndex(where: { $0.context == context }) else { return }
+      let round = readRounds.remove(at: place)
+      for asker in round.askers { reply(asker, .refused(.wrongLeader(hint: leaderAddress))) }
+    }
+  }
+
+  /// Answers the reads that are confirmed and whose state is here.
+  mutating func serveReads() {
+    guard readRounds.contains(where: { isServable($0) }) else { return }
+    var remaining: [ReadRound] = []
+    for round in readRounds {
+      if isServable(round) {
+        for asker in round.askers { reply(asker, service.read(asker.body)) }
+      } else {
+        remaining.append(round)
+      }
+    }
+    readRounds = remaining
+  }
+
+  private func isServable(_ round: ReadRound) -> Bool {
+    round.index.map { $0 <= applied } ?? false
+  }
+
+  /// This replica no longer leads: whoever waits for a proposal learns that its outcome is unknown,
+  /// and whoever waits for a read asks elsewhere. Errands are the next leader's.
+  mutating func abandonLeadership() {
+    for index in proposals.keys.sorted() {
+      guard let proposal = proposals[index] else { continue }
+      reply(proposal.asker, .refused(.outcomeUnknown))
+    }
+    proposals = [:]
+    let readers = readRounds.filter { $0.index == nil }
+    readRounds.removeAll { $0.index == nil }
+    for asker in readers.flatMap(\.askers) + newReads {
+      reply(asker, .refused(.wrongLeader(hint: leaderAddress)))
+    }
+    newReads = []
+    for operation in errands.keys.sorted() { clerk.cancel(operation) }
+    errands = [:]
+    busyErrands = [:]
+  }
+}

@@ -1,0 +1,194 @@
+import Basics
+import Clerk
+import Journal
+import Raft
+import ShardMap
+import Wire
+
+/// One replica of one group as a value: inputs go in with ``turn(_:_:)``, and what is to be done
+/// comes out. Whoever drives it (a loop over real sockets and files, or a simulator) carries the
+/// effects out and knows nothing of what they mean.
+///
+/// A turn, in this order, which the order of ``NodeEffects`` continues outside:
+///
+/// 1. the clock is set, but no timer fires yet: a process that was stopped first reads its mail;
+/// 2. syncs that are done are told to Raft, then everything that was received is handled;
+/// 3. ticks that are due are given to Raft, and a leader's errands are begun;
+/// 4. what Raft has ready is taken: entries go to the journal, messages that promise nothing leave
+///    now, votes and acknowledgements wait for the sync, committed entries are applied and answered;
+/// 5. the journal's batch is written, and one sync ordered for everything in it.
+package struct Node<Service: NodeService>: Sendable where Service.Machine: Sendable {
+  package let identity: ReplicaIdentity
+  let settings: NodeSettings
+
+  var now: Moment
+  package internal(set) var raft: RaftNode
+  package internal(set) var service: Service
+  var disk: NodeDisk
+  var random: SeededGenerator
+  var clerk: Clerk
+  var effects = NodeEffects()
+
+  /// Gives the sections of this replica's own snapshot that are not written yet.
+  var capture: Service.Capture?
+  /// Takes the sections of a leader's snapshot, and what they came to.
+  var restorer: Service.Restorer?
+  var restored: Service.Machine?
+  /// The snapshot that is being written lacks nothing but its end.
+  var snapshotHasAllSections = false
+
+  /// The last entry applied; what `service` is the state of.
+  package internal(set) var applied: LogIndex
+  /// When the tick after the last one is due, monotonic nanoseconds.
+  var nextTick: UInt64
+
+  // Connections.
+  var accepted: [ConnectionID: AcceptedLink] = [:]
+  var peers: [Peer]
+  var nextConnection: UInt64 = 1
+  /// Bytes to send at the end of this turn, in order of first use.
+  var outbox = Outbox()
+
+  // Clients.
+  /// Proposals whose clients wait, by log index.
+  var proposals: [LogIndex: Proposal] = [:]
+  /// Reads since the last round of confirmation was begun, and those under way by round.
+  var newReads: [Asker] = []
+  var readRounds: [ReadRound] = []
+  var nextReadContext: UInt64 = 1
+  var waitingReads: Int { readRounds.reduce(newReads.count) { $0 + $1.askers.count } }
+
+  // Errands of a leader.
+  var errands: [OperationID: Errand] = [:]
+  /// Errands that are not to be begun again: asked (`nil`) or proposed at this index.
+  var busyErrands: [Errand.Key: LogIndex?] = [:]
+  var nextErrands: UInt64 = 0
+
+  // Stopping.
+  var drainDeadline: UInt64?
+  var hasHandedOver = false
+  /// When to look again for connections without a hello.
+  var nextHelloCheck: UInt64 = 0
+  var lastRole: Role = .follower
+  var lastTerm: Term = .zero
+  package internal(set) var counters = NodeCounters()
+
+  /// The whole of one turn.
+  package mutating func turn(_ now: Moment, _ inputs: [NodeInput]) -> NodeEffects {
+    self.now = now
+    raft.setTime(now)
+    var clerkInputs: [LinkInput] = []
+    for input in inputs {
+      switch input {
+      case .synced(let number): synced(number)
+      case .fileRead(let read, let bytes): sectionRead(read, bytes)
+      case .stop: beginDraining()
+      case .link(let link): handle(link, &clerkInputs)
+      }
+    }
+    advanceTime()
+    runErrands(clerkInputs)
+    beginReads()
+    settle()
+    writeSnapshot()
+    flushJournal()
+    drain()
+    outbox.flush(into: &effects.links)
+    defer { effects = NodeEffects() }
+    return effects
+  }
+
+  /// When the next turn must begin at the latest, monotonic nanoseconds.
+  package var nextDeadline: UInt64 {
+    if wantsTurn { return now.monotonic }
+    var deadline = nextTick
+    if let clerkDeadline = clerk.nextDeadline { deadline = min(deadline, clerkDeadline) }
+    return deadline
+  }
+
+  /// Gives Raft the ticks that are due. After a long pause there is no point in giving all of them:
+  /// as many as make any timer fire are enough.
+  private mutating func advanceTime() {
+    let tick = RaftSettings.tickMilliseconds * nanosecondsPerMillisecond
+    var given = 0
+    while nextTick <= now.monotonic, given < 2 * settings.raft.electionTicks.upperBound {
+      raft.tick()
+      nextTick += tick
+      given += 1
+    }
+    if given > 0 { expireHellos() }
+    if nextTick <= now.monotonic { nextTick = now.monotonic + tick }
+    connectPeers()
+  }
+
+  /// Takes what Raft has ready until there is no more: applying can lead to proposing again.
+  mutating func settle() {
+    while raft.hasReady {
+      let ready = raft.takeReady()
+      counters.elections += raft.term > lastTerm && raft.role != .follower ? 1 : 0
+      disk.append(ready)
+      noteRole()
+      for message in ready.messages { send(message) }
+      disk.hold(ready.messagesAfterSync)
+      for entry in ready.committed { apply(entry) }
+      for outcome in ready.reads { finishRead(outcome) }
+      for chunk in ready.receivedSections { disk.received.append(chunk) }
+      for wanted in ready.wantedSections { orderSection(wanted) }
+      serveReads()
+    }
+  }
+
+  private mutating func apply(_ entry: Entry) {
+    invariant(
+      entry.index == applied.next, "\(identity.replica) applies \(entry.id) after \(applied)")
+    let proposal = proposals.removeValue(forKey: entry.index)
+    var answer: Reply.Body = .refused(.wrongLeader(hint: leaderAddress))
+    switch entry.kind {
+    case .command:
+      let outcome = service.apply(entry)
+      applied = entry.index
+      // Another leader's entry stands where the proposal was: the proposal is gone for good.
+      if let proposal, proposal.term == entry.term {
+        switch outcome {
+        case .reply(let body): answer = body
+        case .again:
+          if let body = proposal.body {
+            handleLeading(proposal.asker, body)
+            return
+          }
+        }
+      }
+    case .empty, .membership, .clock:
+      service.advanceClock(to: entry.stamp)
+      applied = entry.index
+    }
+    if let proposal { reply(proposal.asker, answer) }
+  }
+
+  /// Tells of changes of role, and answers those who wait for what may never come.
+  private mutating func noteRole() {
+    guard raft.role != lastRole || raft.term != lastTerm else { return }
+    let led = lastRole == .leader && (raft.role != .leader || raft.term != lastTerm)
+    if raft.role == .leader {
+      counters.leaderships += 1
+      effects.events.append(NodeEvent(.info, "became leader of term \(raft.term)"))
+    } else if led {
+      effects.events.append(NodeEvent(.info, "stopped leading in term \(raft.term)"))
+    }
+    lastRole = raft.role
+    lastTerm = raft.term
+    if led { abandonLeadership() }
+  }
+}
+
+/// Counts since the process started, for the status.
+package struct NodeCounters: Hashable, Sendable {
+  package var elections: UInt64 = 0
+  package var leaderships: UInt64 = 0
+  package var syncs: UInt64 = 0
+  package var messagesSent: UInt64 = 0
+  package var messagesReceived: UInt64 = 0
+  package var requests: UInt64 = 0
+  package var snapshotsMade: UInt64 = 0
+  package var snapshotsReceived: UInt64 = 0
+}

@@ -1,0 +1,109 @@
+import Basics
+import Clerk
+import Journal
+import Raft
+import ShardMap
+import Wire
+
+/// What a ``Node`` replicates: the controller's machine or a shard group's, and what its leader has
+/// to do besides. A pure value.
+package protocol NodeService: Sendable {
+  associatedtype Machine
+  associatedtype Capture: SnapshotCapture
+  associatedtype Restorer: SnapshotRestorer where Restorer.Machine == Machine
+
+  init(identity: ReplicaIdentity, settings: NodeSettings)
+
+  /// The replicated state.
+  var machine: Machine { get set }
+
+  /// Applies a committed command. The result answers whoever waits for it, if anybody does.
+  mutating func apply(_ entry: Entry) -> Applied
+  /// Moves the replicated clock on for an entry that is no command.
+  mutating func advanceClock(to stamp: UInt64)
+
+  /// What to do with a client's request; only a leader asks.
+  func admit(_ body: Request.Body, nonce: UInt64) -> Admission
+  /// The answer to a request that was admitted as ``Admission/read``, from the state of now.
+  func read(_ body: Request.Body) -> Reply.Body
+  /// The answer that any replica may give from what it has applied; `nil`: only the leader can.
+  func answerAnywhere(_ body: Request.Body) -> Reply.Body?
+
+  /// What the leader has to ask of others now. Asked again and again; the node leaves out what is
+  /// under way.
+  mutating func errands(_ leader: LeaderContext) -> [Errand]
+  /// An errand came back: the commands to propose.
+  mutating func finished(_ errand: Errand, _ outcome: ClerkOutcome) -> [[UInt8]]
+
+  /// The state of now, in O(1).
+  func capture() -> Capture
+  func makeRestorer() -> Restorer
+  /// The same on every replica that has applied the same entries.
+  func stateHash() -> UInt64
+
+  var configurationNumber: ConfigNumber { get }
+  func shardReports() -> [NodeStatus.ShardReport]
+}
+
+/// Gives a captured state section by section: the same bytes on every replica.
+package protocol SnapshotCapture: Sendable {
+  mutating func nextSection() -> [UInt8]?
+}
+
+/// Builds a state from the sections of a snapshot.
+package protocol SnapshotRestorer: Sendable {
+  associatedtype Machine
+  mutating func consume(_ section: [UInt8]) throws(ByteError)
+  func finish() throws(ByteError) -> Machine
+}
+
+/// What applying a command came to.
+package enum Applied: Sendable {
+  case reply(Reply.Body)
+  /// It was decided on a state that had changed since: decide and propose again.
+  case again
+}
+
+/// What to do with a request.
+package enum Admission: Sendable {
+  case propose([UInt8])
+  /// Confirm leadership, then ``NodeService/read(_:)``.
+  case read
+  case reply(Reply.Body)
+}
+
+/// What a leader's errands depend on.
+package struct LeaderContext: Sendable {
+  package var now: Moment
+  package var term: Term
+  /// This group as the controller shall know it.
+  package var record: GroupRecord
+
+  package init(now: Moment, term: Term, record: GroupRecord) {
+    self.now = now
+    self.term = term
+    self.record = record
+  }
+}
+
+/// Something to ask of another group or of the controller.
+package struct Errand: Sendable {
+  /// Names an errand, so that it is not begun twice.
+  package enum Key: Hashable, Sendable {
+    case configuration
+    case registration
+    case pull(ShardID, left: ConfigNumber)
+    case deletion(ShardID, left: ConfigNumber)
+  }
+
+  package var key: Key
+  package var operation: ClerkOperation
+  /// The leader's term in which it was begun.
+  package var term: Term
+
+  package init(key: Key, operation: ClerkOperation, term: Term) {
+    self.key = key
+    self.operation = operation
+    self.term = term
+  }
+}

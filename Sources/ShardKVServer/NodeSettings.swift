@@ -1,0 +1,46 @@
+import Basics
+import Journal
+import Raft
+
+/// The constants of one node; times in milliseconds of the monotonic clock.
+package struct NodeSettings: Sendable {
+  package var raft = RaftSettings()
+  package var journal = JournalSettings()
+  /// `host:port` of the controllers; a shard group finds its configurations there.
+  package var controllers: [String] = []
+
+  /// A snapshot is begun when the journal after the last one holds at least this many bytes…
+  package var snapshotBytes: UInt64 = 16 << 20
+  /// …and at least this many times the size of the last snapshot.
+  package var snapshotFactor = 1.0
+  /// Sections of a snapshot written in one turn, so that no turn is long.
+  package var sectionsPerTurn = 1
+
+  /// Between two looks for a newer configuration.
+  package var pollMilliseconds: UInt64 = 100
+  /// Between two looks for what a leader has to do.
+  package var errandMilliseconds: UInt64 = 20
+  /// How long one errand may take before it is given up and begun anew.
+  package var errandTimeoutMilliseconds: UInt64 = 2_000
+  /// Errands under way at once.
+  package var errandsMax = 16
+  /// Bytes of keys and values in one chunk of a moving shard.
+  package var shardChunkBytes = 256 << 10
+
+  /// Connections accepted at once; above it a stranger is told so and closed.
+  package var connectionsMax = 10_000
+  /// How long a connection may stay without a complete hello.
+  package var helloMilliseconds: UInt64 = 5_000
+  /// Requests waiting for an answer; above it a request is refused as overloaded.
+  package var requestsMax = 65_536
+  /// Wait between attempts to reach a peer.
+  package var reconnectMilliseconds = 20...200
+  /// How long a node that was asked to stop waits for what is under way.
+  package var drainMilliseconds: UInt64 = 1_500
+
+  package var bugs: PlantedBugs = [] {
+    didSet { raft.bugs = bugs }
+  }
+
+  package init() {}
+}

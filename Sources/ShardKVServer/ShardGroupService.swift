@@ -1,0 +1,177 @@
+import Basics
+import Clerk
+import Journal
+import Raft
+import Sessions
+import ShardKV
+import ShardMap
+import Wire
+
+extension ShardGroupMachine.Capture: SnapshotCapture {}
+extension ShardGroupMachine.Restorer: SnapshotRestorer {}
+
+/// A shard group as a node replicates it: its machine, and a leader's errands to the controller and
+/// to the groups that shards come from.
+package struct ShardGroupService: NodeService {
+  package var machine: ShardGroupMachine
+  private let identity: ReplicaIdentity
+  private let settings: NodeSettings
+  /// What was registered, and in which term; a new leader registers again.
+  private var registered: (term: Term, record: GroupRecord)?
+  /// When to look for a newer configuration, monotonic nanoseconds.
+  private var nextPoll: UInt64 = 0
+
+  package init(identity: ReplicaIdentity, settings: NodeSettings) {
+    self.identity = identity
+    self.settings = settings
+    machine = ShardGroupMachine(
+      group: identity.group, identity: identity.groupIdentity, layout: identity.layout,
+      bugs: settings.bugs)
+  }
+
+  package mutating func apply(_ entry: Entry) -> Applied {
+    let output = machine.apply(
+      index: entry.index.rawValue, stamp: entry.stamp, payload: entry.payload)
+    switch output {
+    case .write(let answer): return .reply(.written(answer))
+    case .expired: return .reply(.refused(.sessionExpired))
+    case .tooLarge: return .reply(.refused(Self.tooLarge))
+    case .wrongGroup: return .reply(wrongGroup)
+    case .done: return .reply(.done(machine.configuration.number))
+    }
+  }
+
+  private static let tooLarge = Refusal.invalid(
+    "the value would be larger than \(Limits.valueBytesMax) bytes, or the key than "
+      + "\(Limits.keyBytesMax): nothing was changed")
+
+  private var wrongGroup: Reply.Body { .refused(.wrongGroup(machine.configuration.number)) }
+
+  package mutating func advanceClock(to stamp: UInt64) { machine.advanceClock(to: stamp) }
+
+  package func admit(_ body: Request.Body, nonce: UInt64) -> Admission {
+    switch body {
+    case .get: .read
+    case .write(let id, let key, let operation): admit(id, key, operation)
+    case .openSession(let shard?):
+      if let session = machine.issueSession(shard: shard, nonce: nonce) {
+        .reply(.session(session))
+      } else {
+        .reply(wrongGroup)
+      }
+    case .deleteShard(let shard, let left):
+      switch machine.deletion(shard, left: left) {
+      case .alreadyDone: .reply(.done(machine.configuration.number))
+      case .notReady: .reply(.refused(.notReady))
+      case .propose: .propose(ShardGroupMachine.encode(.deleteShard(shard, left: left)))
+      }
+    default:
+      .reply(
+        .refused(
+          .invalid("this is shard group \(identity.group): ask a controller for that")))
+    }
+  }
+
+  private func admit(_ id: WriteID, _ key: [UInt8], _ operation: WriteOperation) -> Admission {
+    switch machine.refusal(write: id, key: key, operation: operation) {
+    case .wrongGroup: .reply(wrongGroup)
+    case .notReady: .reply(.refused(.notReady))
+    case .expired: .reply(.refused(.sessionExpired))
+    case .tooLarge: .reply(.refused(Self.tooLarge))
+    case .answered(let answer): .reply(.written(answer))
+    case nil: .propose(ShardGroupMachine.encode(.write(id, key: key, operation)))
+    }
+  }
+
+  package func read(_ body: Request.Body) -> Reply.Body {
+    guard case .get(let key) = body else { return .refused(.invalid("not a read")) }
+    switch machine.read(key: key) {
+    case .value(let value, let version): return .value(value, version: version)
+    case .noKey: return .noKey
+    case .wrongGroup: return wrongGroup
+    case .notReady: return .refused(.notReady)
+    }
+  }
+
+  package func answerAnywhere(_ body: Request.Body) -> Reply.Body? {
+    guard case .shardData(let shard, let left, let cursor) = body else { return nil }
+    let chunk = machine.shardChunk(
+      shard, left: left, cursor: cursor, bytesMax: settings.shardChunkBytes)
+    switch chunk {
+    case .chunk(let bytes): return .shardChunk(bytes)
+    case .notReady: return .refused(.notReady)
+    case .gone:
+      return .refused(.invalid("shard \(shard) is not handed over since configuration \(left)"))
+    }
+  }
+
+  package mutating func errands(_ leader: LeaderContext) -> [Errand] {
+    var errands: [Errand] = []
+    func add(_ key: Errand.Key, _ operation: ClerkOperation) {
+      errands.append(Errand(key: key, operation: operation, term: leader.term))
+    }
+    if registered?.term != leader.term || registered?.record != leader.record {
+      add(.registration, .register(identity.group, leader.record))
+    }
+    if leader.now.monotonic >= nextPoll, let wanted = machine.wantedConfiguration {
+      nextPoll =
+        leader.now.monotonic + settings.pollMilliseconds * nanosecondsPerMillisecond
+      add(.configuration, .query(wanted))
+    }
+    for duty in machine.duties() {
+      switch duty {
+      case .pull(let shard, let left, let group, let record, let cursor):
+        add(
+          .pull(shard, left: left),
+          .toGroup(group, record, .shardData(shard, left: left, cursor: cursor)))
+      case .requestDeletion(let shard, let left, let group, let record):
+        add(
+          .deletion(shard, left: left),
+          .toGroup(group, record, .deleteShard(shard, left: left)))
+      }
+    }
+    return errands
+  }
+
+  package mutating func finished(_ errand: Errand, _ outcome: ClerkOutcome) -> [[UInt8]] {
+    guard case .reply(let reply) = outcome else { return [] }
+    switch (errand.key, reply) {
+    case (.registration, .done):
+      if case .register(_, let record) = errand.operation {
+        registered = (errand.term, record)
+      }
+    case (.configuration, .configuration(let configuration)):
+      guard configuration.number == machine.wantedConfiguration,
+        machine.canAdopt(configuration)
+      else { break }
+      // More may follow: look again without waiting.
+      nextPoll = 0
+      return [ShardGroupMachine.encode(.adopt(configuration))]
+    case (.pull(let shard, let left), .shardChunk(let bytes)):
+      return [ShardGroupMachine.encode(.installChunk(shard, left: left, bytes: bytes))]
+    case (.deletion(let shard, let left), .done):
+      return [ShardGroupMachine.encode(.confirmDeleted(shard, left: left))]
+    default: break
+    }
+    return []
+  }
+
+  package func capture() -> ShardGroupMachine.Capture { machine.capture() }
+
+  package func makeRestorer() -> ShardGroupMachine.Restorer {
+    ShardGroupMachine.Restorer(
+      group: identity.group, identity: identity.groupIdentity, layout: identity.layout,
+      bugs: settings.bugs)
+  }
+
+  package func stateHash() -> UInt64 { machine.stateHash() }
+
+  package var configurationNumber: ConfigNumber { machine.configuration.number }
+
+  package func shardReports() -> [NodeStatus.ShardReport] {
+    machine.report().map {
+      NodeStatus.ShardReport(
+        shard: $0.shard, status: $0.status, isOwned: $0.isOwned, keys: $0.keys, bytes: $0.bytes)
+    }
+  }
+}
