@@ -1,0 +1,22 @@
+import Glibc
+
+/// What the process ends with (after sysexits.h); `shardkv-server run --help` lists them.
+enum ExitCode: Int32 {
+  case done = 0
+  case usage = 64
+  case damagedData = 65
+  case internalError = 70
+  case inputOutput = 74
+  case configuration = 78
+}
+
+/// Why a command could not be carried out: text for people, with the next step.
+struct Failure: Error {
+  var code: ExitCode
+  var message: String
+
+  init(_ code: ExitCode, _ message: String) {
+    self.code = code
+    self.message = message
+  }
+}
