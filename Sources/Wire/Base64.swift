@@ -1,21 +1,24 @@
 /// Base64 with padding (RFC 4648 §4), for the few keys and values that are not UTF-8.
 enum Base64 {
-  private static let alphabet = Array(
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+  private static let alphabet: StaticString =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
   private static let padding = UInt8(ascii: "=")
 
   static func append(_ content: [UInt8], to out: inout [UInt8]) {
-    var offset = 0
-    while offset < content.count {
-      let left = content.count - offset
-      let first = UInt32(content[offset]) << 16
-      let second = left > 1 ? UInt32(content[offset + 1]) << 8 : 0
-      let group = first | second | (left > 2 ? UInt32(content[offset + 2]) : 0)
-      out.append(alphabet[Int(group >> 18)])
-      out.append(alphabet[Int(group >> 12 & 63)])
-      out.append(left > 1 ? alphabet[Int(group >> 6 & 63)] : padding)
-      out.append(left > 2 ? alphabet[Int(group & 63)] : padding)
-      offset += 3
+    let digits = UnsafeBufferPointer(start: alphabet.utf8Start, count: alphabet.utf8CodeUnitCount)
+    out.append(addingCapacity: (content.count + 2) / 3 * 4) { out in
+      var offset = 0
+      while offset < content.count {
+        let left = content.count - offset
+        let first = UInt32(content[offset]) << 16
+        let second = left > 1 ? UInt32(content[offset + 1]) << 8 : 0
+        let group = first | second | (left > 2 ? UInt32(content[offset + 2]) : 0)
+        out.append(digits[Int(group >> 18)])
+        out.append(digits[Int(group >> 12 & 63)])
+        out.append(left > 1 ? digits[Int(group >> 6 & 63)] : padding)
+        out.append(left > 2 ? digits[Int(group & 63)] : padding)
+        offset += 3
+      }
     }
   }
 

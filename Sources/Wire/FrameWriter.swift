@@ -39,15 +39,22 @@ struct FrameWriter {
     needsComma = true
   }
 
-  mutating func name(_ name: StaticString) {
+  mutating func name(_ name: StaticString) { member(name, room: 0) { _ in } }
+
+  /// A member whose value takes at most `room` bytes, in one step because there are so many.
+  @inline(__always)
+  private mutating func member(
+    _ name: StaticString, room: Int, _ value: (inout OutputSpan<UInt8>) -> Void
+  ) {
     let text = UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
     let comma = needsComma
-    bytes.append(addingCapacity: text.count + 4) { out in
+    bytes.append(addingCapacity: text.count + 4 + room) { out in
       if comma { out.append(0x2C) }
       out.append(0x22)
       for byte in text { out.append(byte) }
       out.append(0x22)
       out.append(0x3A)
+      value(&out)
     }
     needsComma = true
   }
@@ -96,10 +103,11 @@ struct FrameWriter {
 
   /// A 64-bit number: as a string, because many languages read JSON numbers as doubles.
   mutating func wide(_ name: StaticString, _ value: UInt64) {
-    self.name(name)
-    bytes.append(0x22)
-    digits(value)
-    bytes.append(0x22)
+    member(name, room: 22) { out in
+      out.append(0x22)
+      Self.digits(value, to: &out)
+      out.append(0x22)
+    }
   }
 
   mutating func flag(_ name: StaticString, _ value: Bool) {
@@ -120,9 +128,11 @@ struct FrameWriter {
   }
 
   mutating func identity(_ value: some RandomIdentity) {
-    bytes.append(0x22)
-    hexadecimal(value.rawValue)
-    bytes.append(0x22)
+    bytes.append(addingCapacity: 18) { out in
+      out.append(0x22)
+      Self.hexadecimal(value.rawValue, to: &out)
+      out.append(0x22)
+    }
   }
 
   mutating func text(_ name: StaticString, _ value: String) {
@@ -134,12 +144,13 @@ struct FrameWriter {
 
   /// Two numbers joined to one string, as `issued-nonce`.
   mutating func pair(_ name: StaticString, _ first: UInt64, hexadecimal second: UInt64) {
-    self.name(name)
-    bytes.append(0x22)
-    digits(first)
-    bytes.append(0x2D)
-    hexadecimal(second)
-    bytes.append(0x22)
+    member(name, room: 39) { out in
+      out.append(0x22)
+      Self.digits(first, to: &out)
+      out.append(0x2D)
+      Self.hexadecimal(second, to: &out)
+      out.append(0x22)
+    }
   }
 
   /// A key or value: a string if it is short and UTF-8, in base64 if it is short and not, in the
@@ -176,7 +187,11 @@ struct FrameWriter {
   }
 
   private mutating func digits(_ value: UInt64) {
-    if value < 10 { return bytes.append(0x30 | UInt8(truncatingIfNeeded: value)) }
+    bytes.append(addingCapacity: 20) { Self.digits(value, to: &$0) }
+  }
+
+  private static func digits(_ value: UInt64, to out: inout OutputSpan<UInt8>) {
+    if value < 10 { return out.append(0x30 | UInt8(truncatingIfNeeded: value)) }
     var rest = value
     var packed: InlineArray<20, UInt8> = .init(repeating: 0)
     var first = 20
@@ -186,17 +201,13 @@ struct FrameWriter {
       packed[first] = 0x30 | UInt8(truncatingIfNeeded: digit)
       rest = quotient
     }
-    bytes.append(addingCapacity: 20 - first) { out in
-      for index in first..<20 { out.append(packed[index]) }
-    }
+    for index in first..<20 { out.append(packed[index]) }
   }
 
-  private mutating func hexadecimal(_ value: UInt64) {
-    bytes.append(addingCapacity: 16) { out in
-      for shift in stride(from: 60, through: 0, by: -4) {
-        let digit = UInt8(truncatingIfNeeded: value >> UInt64(shift)) & 15
-        out.append(digit < 10 ? 0x30 + digit : 0x57 + digit)
-      }
+  private static func hexadecimal(_ value: UInt64, to out: inout OutputSpan<UInt8>) {
+    for shift in stride(from: 60, through: 0, by: -4) {
+      let digit = UInt8(truncatingIfNeeded: value >> UInt64(shift)) & 15
+      out.append(digit < 10 ? 0x30 + digit : 0x57 + digit)
     }
   }
 

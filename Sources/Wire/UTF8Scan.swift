@@ -9,15 +9,17 @@ enum UTF8Scan {
     let ones: UInt64 = 0x0101_0101_0101_0101
     let tops: UInt64 = 0x8080_8080_8080_8080
     while offset &+ 8 <= end {
-      let word = bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+      let word = UInt64(
+        littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
       let quote = word ^ (ones &* 0x22)
       let backslash = word ^ (ones &* 0x5C)
-      // The top bit of a byte of `x &- ones & ~x` is set for the lowest zero byte of x; a borrow may
-      // set it above that too, which only ends the fast loop.
+      // The top bit of a byte of `x &- ones & ~x` is set for the lowest zero byte of x. A borrow may
+      // set it above that too, but the lowest one is right.
       let special =
         (word &- ones &* 0x20) | ((quote &- ones) & ~quote)
         | ((backslash &- ones) & ~backslash) | word
-      if special & tops != 0 { break }
+      let found = special & tops
+      if found != 0 { return offset &+ found.trailingZeroBitCount / 8 }
       offset &+= 8
     }
     while offset < end {
