@@ -8,16 +8,11 @@ extension Node {
   /// Begins what a leader has to ask of others, and takes in what came back.
   mutating func runErrands(_ inputs: [LinkInput]) {
     beginErrands()
-    if !inputs.isEmpty || (clerk.nextDeadline ?? .max) <= now.monotonic {
-      var result = clerk.turn(now, inputs)
-      while true {
-        effects.links += result.links
-        for (operation, outcome) in result.finished {
-          if let errand = errands.removeValue(forKey: operation) { finish(errand, outcome) }
-        }
-        guard (clerk.nextDeadline ?? .max) <= now.monotonic else { break }
-        result = clerk.turn(now, [])
-      }
+    guard !inputs.isEmpty || (clerk.nextDeadline ?? .max) <= now.monotonic else { return }
+    let result = clerk.turn(now, inputs)
+    effects.links += result.links
+    for (operation, outcome) in result.finished {
+      if let errand = errands.removeValue(forKey: operation) { finish(errand, outcome) }
     }
   }
 

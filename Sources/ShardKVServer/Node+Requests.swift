@@ -7,8 +7,6 @@ import Wire
 struct Asker: Sendable {
   var connection: ConnectionID
   var request: UInt64
-  /// What is to be read; for writes it stands in the log.
-  var body: Request.Body
 }
 
 /// A client that waits for an entry to be applied.
@@ -19,10 +17,16 @@ struct Proposal: Sendable {
   var body: Request.Body?
 }
 
+/// A client that waits for a read.
+struct Reader: Sendable {
+  var asker: Asker
+  var body: Request.Body
+}
+
 /// Reads that one round of confirmation serves.
 struct ReadRound: Sendable {
   var context: UInt64
-  var askers: [Asker]
+  var readers: [Reader]
   /// Set when leadership is confirmed: everything up to here must be applied first.
   var index: LogIndex?
 }
@@ -31,7 +35,7 @@ extension Node {
   /// A request of a client or of another group.
   mutating func handle(_ request: Request, on connection: ConnectionID) {
     counters.requests += 1
-    let asker = Asker(connection: connection, request: request.id, body: request.body)
+    let asker = Asker(connection: connection, request: request.id)
     if case .status = request.body { return reply(asker, .status(status())) }
     if let answer = service.answerAnywhere(request.body) { return reply(asker, answer) }
     handleLeading(asker, request.body)
@@ -47,16 +51,14 @@ extension Node {
     }
     switch service.admit(body, nonce: random.next()) {
     case .reply(let answer): reply(asker, answer)
-    case .read: newReads.append(asker)
+    case .read: newReads.append(Reader(asker: asker, body: body))
     case .propose(let payload):
       guard let id = raft.propose(payload) else {
         return reply(asker, .refused(.overloaded))
       }
-      var waiting = asker
-      waiting.body = .status
       let isPlanned = if case .control = body { true } else { false }
       proposals[id.index] = Proposal(
-        term: id.term, asker: waiting, body: isPlanned ? body : nil)
+        term: id.term, asker: asker, body: isPlanned ? body : nil)
     }
   }
 
@@ -78,7 +80,7 @@ extension Node {
     guard !newReads.isEmpty else { return }
     let context = nextReadContext
     nextReadContext += 1
-    readRounds.append(ReadRound(context: context, askers: newReads, index: nil))
+    readRounds.append(ReadRound(context: context, readers: newReads, index: nil))
     newReads = []
     raft.read(context: context)
   }
@@ -92,7 +94,9 @@ extension Node {
     case .dropped(let context):
       guard let place = readRounds.firstIndex(where: { $0.context == context }) else { return }
       let round = readRounds.remove(at: place)
-      for asker in round.askers { reply(asker, .refused(.wrongLeader(hint: leaderAddress))) }
+      for reader in round.readers {
+        reply(reader.asker, .refused(.wrongLeader(hint: leaderAddress)))
+      }
     }
   }
 
@@ -102,7 +106,7 @@ extension Node {
     var remaining: [ReadRound] = []
     for round in readRounds {
       if isServable(round) {
-        for asker in round.askers { reply(asker, service.read(asker.body)) }
+        for reader in round.readers { reply(reader.asker, service.read(reader.body)) }
       } else {
         remaining.append(round)
       }
@@ -122,10 +126,10 @@ extension Node {
       reply(proposal.asker, .refused(.outcomeUnknown))
     }
     proposals = [:]
-    let readers = readRounds.filter { $0.index == nil }
+    let unconfirmed = readRounds.filter { $0.index == nil }.flatMap(\.readers)
     readRounds.removeAll { $0.index == nil }
-    for asker in readers.flatMap(\.askers) + newReads {
-      reply(asker, .refused(.wrongLeader(hint: leaderAddress)))
+    for reader in unconfirmed + newReads {
+      reply(reader.asker, .refused(.wrongLeader(hint: leaderAddress)))
     }
     newReads = []
     for operation in errands.keys.sorted() { clerk.cancel(operation) }

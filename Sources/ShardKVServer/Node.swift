@@ -53,10 +53,10 @@ package struct Node<Service: NodeService>: Sendable where Service.Machine: Senda
   /// Proposals whose clients wait, by log index.
   var proposals: [LogIndex: Proposal] = [:]
   /// Reads since the last round of confirmation was begun, and those under way by round.
-  var newReads: [Asker] = []
+  var newReads: [Reader] = []
   var readRounds: [ReadRound] = []
   var nextReadContext: UInt64 = 1
-  var waitingReads: Int { readRounds.reduce(newReads.count) { $0 + $1.askers.count } }
+  var waitingReads: Int { readRounds.reduce(newReads.count) { $0 + $1.readers.count } }
 
   // Errands of a leader.
   var errands: [OperationID: Errand] = [:]
