@@ -89,8 +89,14 @@ let package = Package(
     tests("ShardKVTests", ["ShardKV", "Sessions", "ShardMap", "Basics"]),
     tests("BalancingTests", ["Balancing", "Basics"]),
     tests("ShardCtrlerTests", ["ShardCtrler", "ShardMap", "Sessions", "Basics"]),
+    tests(
+      "KVClientTests",
+      ["Basics", "Clerk", "EventLoop", "KVClient", "Raft", "Sessions", "ShardMap", "Wire"]
+    ),
     tests("EventLoopTests", ["Basics", "EventLoop", "Wire"]),
+    tests("RaftTests", ["Basics", "Raft"]),
     tests("SimulationTests", ["Basics", "Journal", "Simulation", "Wire"]),
+    tests("StorageTests", ["Basics", "ShardMap", "Raft", "Journal", "Storage"]),
     tests("JournalTests", ["Basics", "Checksums", "ShardMap", "Raft", "Journal", "Simulation"]),
   ]
 )

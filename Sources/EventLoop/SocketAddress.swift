@@ -54,7 +54,7 @@ struct SocketAddress {
     return found
   }
 
-  private static func split(_ endpoint: String) throws(LoopError) -> (host: String, port: String) {
+  static func split(_ endpoint: String) throws(LoopError) -> (host: String, port: String) {
     guard let colon = endpoint.lastIndex(of: ":") else {
       throw LoopError("'\(endpoint)' is not an address: expected host:port")
     }
@@ -94,5 +94,12 @@ struct SocketAddress {
 
   private static func text(_ characters: [CChar]) -> String {
     String(decoding: characters.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+}
+
+extension Loop {
+  /// Whether the text has the form `host:port` that ``listen(on:)`` and connections take.
+  package static func isEndpoint(_ text: String) -> Bool {
+    (try? SocketAddress.split(text)) != nil
   }
 }

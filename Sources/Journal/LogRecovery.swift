@@ -144,8 +144,9 @@ struct LogRecovery {
     let name = candidate.file.name
     let content = max(end.offset, bytes.withUnsafeBytes { Sector.endOfContent($0) })
     let prewritten = Int(clamping: candidate.header.prewritten)
-    if bytes.count < prewritten, content > bytes.count - 8 {
-      // The zeros were durable before the first batch, so no crash takes them away.
+    if bytes.count < prewritten, end.badOffset != nil || content > bytes.count - 8 {
+      // The zeros were durable before the first batch, so no crash takes them away. Where some are
+      // still there behind the last batch, no other batch followed it.
       throw corrupt(name, bytes.count, "the end of the file was cut off")
     }
     if let offset = end.badOffset {

@@ -4,6 +4,11 @@ import Raft
 import ShardMap
 import Simulation
 
+private let layout: ShardLayout = {
+  guard let layout = ShardLayout(mapping: .slots, shardCount: 64) else { fatalError("64 shards") }
+  return layout
+}()
+
 /// A replica's identity, with addresses of different lengths.
 let identity = ReplicaIdentity(
   cluster: ClusterID(rawValue: 11), group: GroupID(3), groupIdentity: GroupIdentity(rawValue: 12),
@@ -11,7 +16,7 @@ let identity = ReplicaIdentity(
   members: [
     ReplicaAddress(id: ReplicaID(rawValue: 13), peer: "127.0.0.1:7001", redis: "127.0.0.1:6379"),
     ReplicaAddress(id: ReplicaID(rawValue: 14), peer: "[::1]:7002", http: "[::1]:8080"),
-  ], layout: ShardLayout(mapping: .slots, shardCount: 64)!)
+  ], layout: layout)
 
 let smallSegments: JournalSettings = {
   var settings = JournalSettings()
