@@ -42,14 +42,22 @@ extension Node {
     } catch {
       throw .journal(error)
     }
+    let node = try Node(
+      recovery: recovery, folder: folder, settings: settings, seed: seed, now: now)
+    return Start(node: node, repairs: recovery.repairs, notes: recovery.notes)
+  }
+
+  /// Makes a node of what was recovered; `folder` gives the sections of the snapshot.
+  package init(
+    recovery: Recovery, folder: FolderReader, settings: NodeSettings, seed: UInt64, now: Moment
+  ) throws(NodeRecoveryError) {
     var service = Service(identity: recovery.identity, settings: settings)
     if let snapshot = recovery.snapshot {
-      service.machine = try restore(snapshot, of: recovery.journal, from: folder, service)
+      service.machine = try Self.restore(snapshot, of: recovery.journal, from: folder, service)
     }
-    let node = Node(
+    self.init(
       recovery: recovery, service: service, settings: settings,
       random: SeededGenerator(seed: seed), now: now)
-    return Start(node: node, repairs: recovery.repairs, notes: recovery.notes)
   }
 
   private static func restore(
