@@ -7,6 +7,12 @@ let options = CommandTable(
     "shardkv-server id 3                          # random ids for a cluster, a group, a replica",
     "shardkv-server init --data n1 --cluster-id … --group 1 --group-id … --replica-id … \\",
     "                    --members 8c…=10.0.0.1:7111,1f…=10.0.0.2:7111,a0…=10.0.0.3:7111",
+    "shardkv-server run --data n1 --controllers 10.0.0.1:7101,10.0.0.2:7101,10.0.0.3:7101",
+  ],
+  flags: [
+    Flag(
+      "log-level", value: "LEVEL", default: "info",
+      help: "The least important lines to log: debug, info, warning or error.")
   ],
   commands: [
     Command(
@@ -16,6 +22,13 @@ let options = CommandTable(
           made again under its old id: it would have forgotten what it promised to the others.
         """),
     Command("id", operands: "[COUNT]", count: 0...1, summary: "Prints random ids, one a line."),
+    Command(
+      "run", summary: "Serves until SIGTERM or SIGINT.", flags: runFlags,
+      details: """
+          Prints one line, beginning with 'ready', on stdout when it serves, and its log on stderr.
+          Exit codes: 0 asked to stop; 64 wrong usage; 65 the data is damaged; 70 internal error;
+          74 the disk failed; 78 folder or settings are not right.
+        """),
   ],
   footer: "Every option can also be given by the environment variable that stands after it.")
 
@@ -35,4 +48,21 @@ private let initFlags = [
   Flag(
     "mapping", value: "NAME", default: "slots",
     help: "How keys map to shards, for ever: slots (as Redis Cluster) or first-byte."),
+]
+
+private let runFlags = [
+  Flag("data", value: "DIR", help: "The folder that init made."),
+  Flag(
+    "listen", value: "HOST:PORT", help: "Where to accept; otherwise this replica's own address."),
+  Flag(
+    "controllers", value: "HOST:PORT,…",
+    help: "The controllers; needed by every group but theirs."),
+  Flag("heartbeat", value: "DURATION", default: "100ms", help: "Between a leader's heartbeats."),
+  Flag(
+    "election-timeout", value: "DURATION", default: "500ms",
+    help: "Without a leader for this long, up to twice as long by chance, a replica campaigns; "
+      + "at least 3 heartbeats."),
+  Flag(
+    "snapshot-bytes", value: "N", default: "16777216",
+    help: "Bytes of journal after which a snapshot is made."),
 ]

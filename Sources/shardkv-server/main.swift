@@ -36,7 +36,8 @@ func execute(_ arguments: [String]) -> ExitCode {
 private func run(_ command: ParsedCommand) throws {
   switch command.command {
   case "id": try printIDs(command)
-  default: try initialize(command)
+  case "init": try initialize(command)
+  default: try serve(command)
   }
 }
 

@@ -1,0 +1,170 @@
+import Arguments
+import Basics
+import EventLoop
+import Glibc
+import Journal
+import Raft
+import ShardKVServer
+import ShardMap
+import Storage
+import Wire
+
+/// Recovers a replica from its folder and serves until it is asked to stop.
+func serve(_ command: ParsedCommand) throws {
+  let log = Log(least: try level(command))
+  var settings = try NodeSettings(command)
+  let (folder, recovery) = try openFolder(try command.required("data"), settings.journal)
+  let identity = recovery.identity
+  try check(identity, settings)
+  settings.connectionsMax = min(settings.connectionsMax, raiseDescriptorLimit() - 64)
+  let loop = makeLoop(settings)
+  let address = try listen(loop, command["listen"], identity)
+  // Only now is the folder changed: everything that could be refused has been checked.
+  for note in recovery.notes { log.write(.warning, note) }
+  try inputOutput { () throws(StorageError) in try folder.perform(recovery.repairs) }
+  log.write(.info, "\(version) is \(describe(identity)) at \(address), process \(getpid())")
+  let stop: NodeStop
+  if identity.group == .none {
+    var server = Server(
+      node: try node(of: ControllerService.self, recovery, folder, settings), loop: loop,
+      folder: folder, log: log)
+    Log.put("ready \(address)\n", on: STDOUT_FILENO)
+    stop = try inputOutput { () throws(StorageError) in try server.run() }
+  } else {
+    var server = Server(
+      node: try node(of: ShardGroupService.self, recovery, folder, settings), loop: loop,
+      folder: folder, log: log)
+    Log.put("ready \(address)\n", on: STDOUT_FILENO)
+    stop = try inputOutput { () throws(StorageError) in try server.run() }
+  }
+  if case .failed(let reason) = stop { throw Failure(.internalError, reason) }
+}
+
+private func node<Service: NodeService>(
+  of service: Service.Type, _ recovery: Recovery, _ folder: Folder, _ settings: NodeSettings
+) throws(Failure) -> Node<Service> where Service.Machine: Sendable {
+  do throws(NodeRecoveryError) {
+    return try Node<Service>(
+      recovery: recovery, folder: folder.reader, settings: settings,
+      seed: .random(in: .min ... .max), now: Loop.now())
+  } catch {
+    throw Failure(.damagedData, "\(folder.path): \(error)")
+  }
+}
+
+private func makeLoop(_ settings: NodeSettings) -> Loop {
+  var limits = LoopLimits()
+  limits.acceptedMax = settings.connectionsMax
+  let reason = "this node has all the \(limits.acceptedMax) connections it may have"
+  limits.refusal = FrameCodec.encode(.goodbye(reason: reason))
+  let loop = Loop(limits: limits)
+  loop.catchSignals([SIGTERM, SIGINT])
+  return loop
+}
+
+/// Reads a folder and leaves it as it is; one that cannot be used is refused with what to do.
+private func openFolder(
+  _ path: String, _ settings: JournalSettings
+) throws(Failure) -> (Folder, Recovery) {
+  // Opening makes the lock file, which a folder that is nobody's must not get.
+  if access("\(path)/lock", F_OK) != 0, access("\(path)/identity", F_OK) != 0 {
+    throw Failure(
+      .configuration,
+      "\(path) holds no replica: make one with 'shardkv-server init --data \(path) …'")
+  }
+  let folder: Folder
+  do throws(StorageError) {
+    folder = try Folder(path)
+  } catch {
+    throw Failure(.configuration, error.description)
+  }
+  do throws(RecoveryError) {
+    return (folder, try Journal.recover(folder.reader, settings: settings))
+  } catch {
+    throw failure(error, path)
+  }
+}
+
+private func failure(_ error: RecoveryError, _ path: String) -> Failure {
+  let code: ExitCode =
+    switch error {
+    case .corrupt: .damagedData
+    case .unreadable: .inputOutput
+    default: .configuration
+    }
+  return Failure(code, "\(path): \(error)")
+}
+
+private func check(_ identity: ReplicaIdentity, _ settings: NodeSettings) throws(Failure) {
+  if identity.group != .none, settings.controllers.isEmpty {
+    throw Failure(
+      .configuration,
+      "group \(identity.group) finds its shards at the controllers: give their addresses with "
+        + "--controllers HOST:PORT,…")
+  }
+}
+
+private func listen(
+  _ loop: Loop, _ wanted: String?, _ identity: ReplicaIdentity
+) throws(Failure) -> String {
+  let own = identity.members.first { $0.id == identity.replica }?.peer
+  guard let endpoint = wanted ?? own else {
+    throw Failure(.configuration, "the folder names no address for this replica: give --listen")
+  }
+  do throws(LoopError) {
+    let port = try loop.listen(on: endpoint)
+    let host = endpoint.lastIndex(of: ":").map { endpoint[..<$0] } ?? ""
+    return "\(host):\(port)"
+  } catch {
+    throw Failure(.configuration, "\(error); another address can be given with --listen")
+  }
+}
+
+private func level(_ command: ParsedCommand) throws(UsageError) -> NodeEvent.Level {
+  let names = ["debug", "info", "warning", "error"]
+  let name = try command.choice("log-level", of: names)
+  return name.flatMap { NodeEvent.Level(rawValue: $0) } ?? .info
+}
+
+/// As many descriptors as the system allows; the number that it then is.
+private func raiseDescriptorLimit() -> Int {
+  var limit = rlimit()
+  let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+  guard getrlimit(resource, &limit) == 0 else { return 1_024 }
+  limit.rlim_cur = limit.rlim_max
+  _ = setrlimit(resource, &limit)
+  guard getrlimit(resource, &limit) == 0 else { return 1_024 }
+  return Int(clamping: limit.rlim_cur)
+}
+
+extension NodeSettings {
+  /// Reads the flags of `run`; throws with the flag that is wrong.
+  init(_ command: ParsedCommand) throws(UsageError) {
+    self.init()
+    controllers = command.list("controllers")
+    for endpoint in controllers where !Loop.isEndpoint(endpoint) {
+      throw UsageError("'\(endpoint)' of --controllers is not HOST:PORT")
+    }
+    if let bytes = try command.integer("snapshot-bytes", in: 1 << 16...1 << 40) {
+      snapshotBytes = UInt64(bytes)
+    }
+    let tick = RaftSettings.tickMilliseconds
+    if let heartbeat = try command.milliseconds("heartbeat") {
+      guard tick...60_000 ~= heartbeat else { throw UsageError("--heartbeat is 10ms to 1m") }
+      raft.heartbeatTicks = Int(heartbeat / tick)
+    }
+    if let timeout = try command.milliseconds("election-timeout") {
+      let least = Int(timeout.clamped(to: 0...600_000) / tick)
+      guard least >= 3 * raft.heartbeatTicks, timeout <= 600_000 else {
+        throw UsageError("--election-timeout is at least 3 heartbeats and at most 10m")
+      }
+      raft.electionTicks = least...2 * least
+    }
+  }
+}
+
+extension Comparable {
+  fileprivate func clamped(to range: ClosedRange<Self>) -> Self {
+    min(max(self, range.lowerBound), range.upperBound)
+  }
+}

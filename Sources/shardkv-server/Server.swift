@@ -1,0 +1,83 @@
+import Basics
+import EventLoop
+import Glibc
+import Journal
+import ShardKVServer
+import Storage
+import Wire
+
+/// The shell of one node: waits, lets the node decide, and carries out what it wants.
+struct Server<Service: NodeService> where Service.Machine: Sendable {
+  /// How long a node that was asked to stop may take, its last bytes included.
+  static var stopNanoseconds: UInt64 { 2_000 * nanosecondsPerMillisecond }
+
+  var node: Node<Service>
+  let loop: Loop
+  let folder: Folder
+  let log: Log
+  private var inputs: [NodeInput] = []
+  private var links: [LinkInput] = []
+  private var stopAt: UInt64?
+
+  init(node: Node<Service>, loop: Loop, folder: Folder, log: Log) {
+    self.node = node
+    self.loop = loop
+    self.folder = folder
+    self.log = log
+  }
+
+  /// Turns until the node is done. Throws when the disk fails: nothing has been sent after it then.
+  mutating func run() throws(StorageError) -> NodeStop {
+    while true {
+      takeInputs()
+      let effects = node.turn(Loop.now(), inputs)
+      inputs.removeAll(keepingCapacity: true)
+      // The records of this turn are written before anything is sent, so that a disk that fails here
+      // leaves nothing said that is not written.
+      try folder.perform(effects.files)
+      // What need not wait for the disk leaves before the sync, so that the others sync meanwhile.
+      loop.perform(effects.links)
+      loop.flush()
+      log.write(effects.events)
+      // What waits for the disk is decided in the next turn, which the receipt makes immediate: the
+      // receipt is an input like any other.
+      if let sync = effects.sync {
+        try folder.perform(sync.files)
+        inputs.append(.synced(sync.number))
+      }
+      for read in effects.reads { inputs.append(.fileRead(read, bytes: try folder.read(read))) }
+      if let stop = effects.stop { return finish(stop) }
+      if let stopAt, Loop.now().monotonic >= stopAt {
+        log.write(.warning, "stopping without having finished what was under way")
+        return finish(.drained)
+      }
+    }
+  }
+
+  /// Waits, unless something is to be told already, and gathers what happened.
+  private mutating func takeInputs() {
+    var deadline: UInt64? = 0
+    if inputs.isEmpty {
+      deadline = min(node.nextDeadline, stopAt ?? .max)
+    }
+    loop.poll(until: deadline, into: &links)
+    for number in loop.takeSignals() where stopAt == nil {
+      log.write(.info, "stopping: \(number == SIGTERM ? "SIGTERM" : "SIGINT")")
+      stopAt = Loop.now().monotonic + Self.stopNanoseconds
+      inputs.append(.stop)
+    }
+    for link in links { inputs.append(.link(link)) }
+    links.removeAll(keepingCapacity: true)
+  }
+
+  /// Sends what still waits, as long as that may take.
+  private mutating func finish(_ stop: NodeStop) -> NodeStop {
+    let end = stopAt ?? Loop.now().monotonic
+    while loop.pendingBytes > 0, Loop.now().monotonic < end {
+      loop.poll(until: end, into: &links)
+      links.removeAll(keepingCapacity: true)
+    }
+    log.write(.info, "stopped")
+    return stop
+  }
+}
