@@ -80,6 +80,9 @@ let package = Package(
     ),
     program("shardkv-sim", ["Basics", "Simulation"]),
 
+    tests(
+      "ShardKVServerTests",
+      ["ShardKVServer", "Basics", "Journal", "Raft", "Sessions", "ShardCtrler", "ShardMap", "Wire"]),
     tests("ChecksumsTests", ["Checksums", "Basics"]),
     tests("ArgumentsTests", ["Arguments"]),
     tests("ClerkTests", ["Basics", "ShardMap", "Sessions", "Wire", "Clerk"]),

@@ -1,0 +1,152 @@
+import Basics
+import Journal
+import Raft
+import ShardKVServer
+import ShardMap
+import Wire
+
+/// A group of one replica whose disk never fails and whose network is the test itself.
+struct LoneNode<Service: NodeService> where Service.Machine: Sendable {
+  private(set) var node: Node<Service>
+  private(set) var files: MemoryFolder
+  private(set) var now = Moment(monotonic: 1_000_000_000, wall: 1_700_000_000_000)
+  /// What the node sent, by connection, as bytes not yet decoded.
+  private(set) var sent: [ConnectionID: [UInt8]] = [:]
+  private(set) var closed: Set<ConnectionID> = []
+  private(set) var stop: NodeStop?
+  private(set) var largestTurnBytes = 0
+
+  static func identity(group: UInt32) -> ReplicaIdentity? {
+    guard let layout = ShardLayout(mapping: .slots, shardCount: 4) else { return nil }
+    return ReplicaIdentity(
+      cluster: ClusterID(rawValue: 1), group: GroupID(group),
+      groupIdentity: GroupIdentity(rawValue: 2), replica: ReplicaID(rawValue: 3),
+      members: [ReplicaAddress(id: ReplicaID(rawValue: 3), peer: "127.0.0.1:7111")],
+      layout: layout)
+  }
+
+  init(group: UInt32, settings: NodeSettings = NodeSettings()) throws {
+    var folder = MemoryFolder()
+    if let identity = Self.identity(group: group) {
+      folder.perform(Journal.format(identity, settings: settings.journal))
+    }
+    try self.init(folder, settings: settings)
+  }
+
+  /// Begins from what is on a disk.
+  init(_ folder: MemoryFolder, settings: NodeSettings = NodeSettings()) throws {
+    files = folder
+    let start = try Node<Service>.recover(folder.reader, settings: settings, seed: 7, now: now)
+    node = start.node
+    files.perform(start.repairs)
+  }
+
+  /// Runs turns until nothing is left to do at once.
+  mutating func take(_ inputs: [NodeInput]) {
+    var pending = inputs
+    repeat {
+      let effects = node.turn(now, pending)
+      pending = []
+      files.perform(effects.files)
+      for link in effects.links { carryOut(link) }
+      if let sync = effects.sync {
+        files.perform(sync.files)
+        pending.append(.synced(sync.number))
+      }
+      for read in effects.reads { pending.append(.fileRead(read, bytes: files.read(read))) }
+      stop = stop ?? effects.stop
+    } while !pending.isEmpty || node.nextDeadline <= now.monotonic
+  }
+
+  private mutating func carryOut(_ link: LinkEffect) {
+    switch link {
+    case .connect: break
+    case .send(let connection, let bytes):
+      sent[connection, default: []] += bytes
+      largestTurnBytes = max(largestTurnBytes, bytes.count)
+    case .close(let connection): closed.insert(connection)
+    }
+  }
+
+  /// Lets time pass, tick by tick.
+  mutating func pass(milliseconds: UInt64) {
+    for _ in 0..<milliseconds / 10 {
+      now.monotonic += 10 * nanosecondsPerMillisecond
+      now.wall += 10
+      take([])
+    }
+  }
+
+  mutating func receive(_ bytes: [UInt8], on connection: ConnectionID) {
+    take([.link(.received(connection, bytes))])
+  }
+
+  mutating func accept(_ number: UInt64) -> ConnectionID {
+    let connection = ConnectionID(rawValue: ConnectionID.firstAccepted + number)
+    take([.link(.accepted(connection, from: "127.0.0.1:5\(number)"))])
+    return connection
+  }
+
+  /// A connection that said the hello of a client.
+  mutating func client(_ number: UInt64) throws -> ConnectionID {
+    let connection = accept(number)
+    receive(
+      FrameCodec.encode(.hello(Hello(versions: 1...1, cluster: nil, replica: nil))),
+      on: connection)
+    _ = try messages(on: connection)
+    return connection
+  }
+
+  /// Takes what was sent on a connection.
+  mutating func messages(on connection: ConnectionID) throws -> [WireMessage] {
+    var decoder = FrameDecoder(limits: .conversation)
+    decoder.append(sent.removeValue(forKey: connection) ?? [])
+    var messages: [WireMessage] = []
+    while let message = try decoder.next() { messages.append(message) }
+    return messages
+  }
+
+  mutating func ask(_ body: Request.Body, on connection: ConnectionID) throws -> Reply.Body? {
+    receive(FrameCodec.encode(.request(Request(id: 9, body: body))), on: connection)
+    return try messages(on: connection).compactMap { message -> Reply.Body? in
+      if case .reply(let reply) = message { reply.body } else { nil }
+    }.last
+  }
+}
+
+/// Files as bytes.
+struct MemoryFolder: Sendable {
+  private(set) var files: [String: [UInt8]] = [:]
+
+  mutating func perform(_ effects: [FileEffect]) {
+    for effect in effects {
+      switch effect {
+      case .create(let name): files[name] = []
+      case .write(let name, let offset, let bytes):
+        var content = files[name] ?? []
+        let end = Int(offset) + bytes.count
+        if content.count < end {
+          content += Array(repeating: 0, count: end - content.count)
+        }
+        content.replaceSubrange(Int(offset)..<end, with: bytes)
+        files[name] = content
+      case .truncate(let name, let size):
+        files[name] = Array((files[name] ?? []).prefix(Int(size)))
+      case .rename(let name, let new): files[new] = files.removeValue(forKey: name)
+      case .remove(let name): files[name] = nil
+      case .sync, .syncFolder: break
+      }
+    }
+  }
+
+  func read(_ read: FileRead) -> [UInt8] {
+    Array((files[read.name] ?? []).dropFirst(Int(read.offset)).prefix(read.count))
+  }
+
+  var reader: FolderReader {
+    let copy = self
+    return FolderReader(
+      list: { copy.files.map { FolderReader.File(name: $0.key, size: UInt64($0.value.count)) } },
+      read: { copy.read($0) })
+  }
+}

@@ -1,0 +1,87 @@
+import Basics
+import ShardKVServer
+import ShardMap
+import Sessions
+import Testing
+import Wire
+
+/// One replica from its first election to its restart.
+struct LoneNodeTests {
+  private let record = GroupRecord(
+    identity: GroupIdentity(rawValue: 12), membershipIndex: 1,
+    replicas: [ReplicaAddress(id: ReplicaID(rawValue: 13), peer: "127.0.0.1:7211")])
+
+  /// A controller to which group 5 was joined.
+  private func joined(_ settings: NodeSettings) throws -> LoneNode<ControllerService> {
+    var node = try LoneNode<ControllerService>(group: 0, settings: settings)
+    node.pass(milliseconds: 2_000)
+    let client = try node.client(1)
+    #expect(
+      try node.ask(.register(GroupID(5), record), on: client) == .done(ConfigNumber(0)))
+    guard case .session(let session) = try node.ask(.openSession(nil), on: client) else {
+      Issue.record("no session")
+      return node
+    }
+    let id = WriteID(session: session, sequence: 1, firstUnanswered: 1)
+    let join = ControlCommand.join([
+      JoinRequest(group: GroupID(5), seeds: ["127.0.0.1:7211"])
+    ])
+    #expect(try node.ask(.control(id, join), on: client) == .done(ConfigNumber(1)))
+    // The same again is answered and not done again.
+    #expect(try node.ask(.control(id, join), on: client) == .done(ConfigNumber(1)))
+    return node
+  }
+
+  @Test func restartKeepsWhatWasAnswered() throws {
+    let before = try joined(NodeSettings())
+    var node = try LoneNode<ControllerService>(before.files)
+    node.pass(milliseconds: 2_000)
+    let client = try node.client(1)
+    guard case .configuration(let configuration) = try node.ask(.query(nil), on: client) else {
+      Issue.record("no configuration")
+      return
+    }
+    #expect(configuration.number == ConfigNumber(1))
+    #expect(configuration.groupIDs == [GroupID(5)])
+    #expect(node.node.service.stateHash() == before.node.service.stateHash())
+  }
+
+  @Test func restartFromASnapshotIsTheSame() throws {
+    var settings = NodeSettings()
+    settings.snapshotBytes = 1
+    settings.snapshotFactor = 0
+    let before = try joined(settings)
+    #expect(before.node.counters.snapshotsMade > 0)
+    var node = try LoneNode<ControllerService>(before.files, settings: settings)
+    node.pass(milliseconds: 2_000)
+    #expect(node.node.service.configurationNumber == ConfigNumber(1))
+    #expect(node.node.service.stateHash() == before.node.service.stateHash())
+  }
+
+  @Test func controllerRefusesAKeyAndAGroupAQuery() throws {
+    var controller = try LoneNode<ControllerService>(group: 0)
+    controller.pass(milliseconds: 2_000)
+    let client = try controller.client(1)
+    guard case .refused(.invalid(let text)) = try controller.ask(.get(key: [1]), on: client) else {
+      Issue.record("a controller answered a get")
+      return
+    }
+    #expect(text.contains("controller"))
+    var group = try LoneNode<ShardGroupService>(group: 4)
+    group.pass(milliseconds: 2_000)
+    let other = try group.client(1)
+    guard case .refused(.invalid(let reason)) = try group.ask(.query(nil), on: other) else {
+      Issue.record("a group answered a query")
+      return
+    }
+    #expect(reason.contains("ask a controller"))
+    #expect(try group.ask(.get(key: [1]), on: other) == .refused(.wrongGroup(.zero)))
+  }
+
+  @Test func stopEndsAnIdleNode() throws {
+    var node = try LoneNode<ControllerService>(group: 0)
+    node.pass(milliseconds: 2_000)
+    node.take([.stop])
+    #expect(node.stop == .drained)
+  }
+}
