@@ -1,0 +1,152 @@
+import Basics
+import Journal
+import Raft
+import Simulation
+import Testing
+
+@Suite struct SnapshotTests {
+  private func filled(_ last: UInt64) throws -> (disk: SimulatedDisk, journal: Journal) {
+    var disk = try SimulatedDisk.formatted()
+    var journal = try disk.recovered().journal
+    for index in 1...last {
+      journal.append(hardState: nil, entries: [entry(index, term: 1, bytes: 100)])
+      try disk.flush(&journal)
+    }
+    return (disk, journal)
+  }
+
+  private func read(
+    _ disk: SimulatedDisk, _ journal: Journal, _ index: UInt64
+  ) throws -> [[UInt8]] {
+    var sections: [[UInt8]] = []
+    let id = EntryID(index: LogIndex(index), term: Term(1))
+    while let place = journal.readSection(sections.count, of: id) {
+      sections.append(try Journal.decodeSection(try disk.read(place)))
+    }
+    return sections
+  }
+
+  @Test func sectionsAreReadBeforeAndAfterRecovery() throws {
+    var (disk, journal) = try filled(9)
+    let sections: [[UInt8]] = [Array(0..<200), [], [UInt8](repeating: 0, count: 5_000)]
+    #expect(journal.newestSnapshot == nil)
+    try disk.snapshot(
+      &journal, snapshotMetadata(8, term: 1), sections: sections, retainLogFrom: LogIndex(8))
+    try disk.flush(&journal)
+    #expect(try read(disk, journal, 8) == sections)
+    #expect(try read(disk, journal, 7).isEmpty)
+
+    let recovery = try disk.recovered()
+    #expect(recovery.snapshot?.metadata == snapshotMetadata(8, term: 1))
+    #expect(recovery.snapshot?.sectionCount == 3)
+    #expect(recovery.journal.newestSnapshot == recovery.snapshot)
+    #expect(recovery.state.entries.last == entry(9, term: 1, bytes: 100))
+    #expect(try read(disk, recovery.journal, 8) == sections)
+    #expect(recovery.journal.snapshotBytes == journal.snapshotBytes)
+  }
+
+  @Test func aDamagedSectionIsNoticedWhenRead() throws {
+    var (disk, journal) = try filled(3)
+    try disk.snapshot(
+      &journal, snapshotMetadata(3, term: 1), sections: [[1, 2, 3]], retainLogFrom: LogIndex(3))
+    let place = try #require(
+      journal.readSection(0, of: EntryID(index: LogIndex(3), term: Term(1))))
+    let bytes = try disk.read(place)
+    for bit in 0..<bytes.count * 8 {
+      var damaged = bytes
+      damaged[bit / 8] ^= 1 << UInt8(bit % 8)
+      #expect(throws: ByteError.self) { try Journal.decodeSection(damaged) }
+    }
+    for count in 0..<bytes.count {
+      #expect(throws: ByteError.self) { try Journal.decodeSection(Array(bytes[..<count])) }
+    }
+  }
+
+  @Test func oldFilesGoOnlyAfterTheMarkerIsDurable() throws {
+    var (disk, journal) = try filled(60)
+    for index in stride(from: 20, through: 60, by: 20) as StrideThrough<UInt64> {
+      try disk.snapshot(
+        &journal, snapshotMetadata(index, term: 1), sections: [[1]], retainLogFrom: LogIndex(index))
+    }
+    let before = disk.fileNames
+    let (writes, syncs) = journal.flush()
+    #expect(!(writes + syncs).contains { if case .remove = $0 { true } else { false } })
+    try disk.perform(writes + syncs)
+    #expect(disk.fileNames.filter { before.contains($0) } == before)
+
+    try disk.flush(&journal)
+    #expect(disk.fileNames.filter { $0.hasPrefix("snap-") }.count == 2)
+    #expect(disk.fileNames.filter { $0.hasPrefix("wal-") }.count < before.count - 3)
+    let recovery = try disk.recovered()
+    #expect(recovery.state.snapshot?.last.index == LogIndex(60))
+    #expect(recovery.repairs.isEmpty)
+  }
+
+  @Test func theOlderSnapshotStandsInForADamagedOne() throws {
+    var (disk, journal) = try filled(60)
+    for index in stride(from: 20, through: 50, by: 10) as StrideThrough<UInt64> {
+      try disk.snapshot(
+        &journal, snapshotMetadata(index, term: 1), sections: [[1], [2]],
+        retainLogFrom: LogIndex(index))
+      try disk.flush(&journal)
+    }
+    try disk.flush(&journal)
+    let newest = try #require(disk.fileNames.last { $0.hasPrefix("snap-") })
+    var damaged = disk
+    damaged.flipBit(of: newest, at: 8 * 120)
+    let recovery = try damaged.recovered()
+    #expect(recovery.state.snapshot?.last.index == LogIndex(40))
+    #expect(recovery.state.entries.last?.index == LogIndex(60))
+    #expect(recovery.notes.count == 1)
+    try damaged.perform(recovery.repairs)
+    #expect(damaged.fileNames.contains(newest + ".broken"))
+    #expect(try damaged.recovered().notes.isEmpty)
+
+    let older = try #require(disk.fileNames.first { $0.hasPrefix("snap-") })
+    damaged = disk
+    damaged.flipBit(of: newest, at: 8 * 120)
+    damaged.flipBit(of: older, at: 8 * 120)
+    #expect(throws: RecoveryError.self) { try damaged.recovered() }
+    try disk.perform([.remove(newest), .remove(older), .syncFolder])
+    #expect(throws: RecoveryError.self) { try disk.recovered() }
+  }
+
+  @Test func anAbandonedSnapshotLeavesNothing() throws {
+    var (disk, journal) = try filled(5)
+    let before = disk.fileNames
+    try disk.perform(journal.beginSnapshot(snapshotMetadata(4, term: 1)))
+    try disk.perform(journal.addSection([1]))
+    var crashed = disk.afterLosingEverythingUnsynced()
+    try crashed.perform(try crashed.recovered().repairs)
+    #expect(crashed.fileNames == before)
+    try disk.perform(journal.abandonSnapshot())
+    #expect(disk.fileNames == before)
+    #expect(journal.abandonSnapshot().isEmpty)
+  }
+
+  /// A million writes of 256 bytes with a snapshot every 16 MiB stay within 64 MiB, here with all
+  /// sizes divided by 64.
+  @Test func theDiskStaysBounded() throws {
+    var settings = JournalSettings()
+    settings.segmentBytes = (4 << 20) / 64
+    var disk = try SimulatedDisk.formatted(settings)
+    var journal = try disk.recovered(settings).journal
+    let state = (0..<10).map { _ in [UInt8](repeating: 1, count: 1_000) }
+    var most = 0
+    var index: UInt64 = 0
+    for _ in 0..<1_600 {
+      journal.append(
+        hardState: nil, entries: (1...10).map { entry(index + $0, term: 1, bytes: 300) })
+      index += 10
+      try disk.flush(&journal)
+      if journal.bytesSinceSnapshot > (16 << 20) / 64 {
+        try disk.snapshot(
+          &journal, snapshotMetadata(index, term: 1), sections: state,
+          retainLogFrom: LogIndex(index - 100))
+      }
+      most = max(most, disk.totalBytes)
+    }
+    #expect(most < (56 << 20) / 64)
+    #expect(journal.journalFileBytes + journal.snapshotBytes < UInt64(most))
+  }
+}
