@@ -89,7 +89,7 @@ extension Journal {
     let older = snapshots.count > 1 ? snapshots[0].metadata.last.index : .zero
     if older >= resetIndex { keepFrom = min(keepFrom, older.next) }
     while segments.count > 1, segments[1].lastBefore < keepFrom {
-      waitingRemovals.append(.remove(FileNames.segment(segments[0].id)))
+      waitingRemovals.append(.remove(segments[0].name))
       segments.removeFirst()
     }
     return []

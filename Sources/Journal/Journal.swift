@@ -9,13 +9,22 @@ import ShardMap
 /// next batch exists is the proof that the one before was durable. docs/STORAGE.md has the layouts.
 package struct Journal: Sendable {
   struct Segment: Hashable, Sendable {
-    var id: UInt64
+    let id: UInt64
+    let name: String
     /// The last index of the log before this segment.
     var lastBefore: LogIndex
     /// Bytes of header and batches.
     var used: Int
     /// Bytes of the file.
     var size: Int
+
+    init(id: UInt64, lastBefore: LogIndex, used: Int, size: Int) {
+      self.id = id
+      name = FileNames.segment(id)
+      self.lastBefore = lastBefore
+      self.used = used
+      self.size = size
+    }
   }
 
   let settings: JournalSettings
@@ -98,7 +107,7 @@ package struct Journal: Sendable {
     rotation = []
     removals = waitingRemovals
     waitingRemovals = []
-    let name = FileNames.segment(segments[segments.count - 1].id)
+    let name = segments[segments.count - 1].name
     writes.append(writeBatch(name))
     syncs.insert(.sync(name), at: 0)
     return (writes, syncs)
@@ -132,8 +141,8 @@ package struct Journal: Sendable {
     // and the old one is sealed before the new one holds anything.
     rotation = made.effects + [.syncFolder]
     buffer.append(RecordHeader(type: .seal, index: header.segment), body: [])
-    rotation.append(writeBatch(FileNames.segment(full.id)))
-    rotation.append(.sync(FileNames.segment(full.id)))
+    rotation.append(writeBatch(full.name))
+    rotation.append(.sync(full.name))
     segments.append(
       Segment(
         id: header.segment, lastBefore: last.index, used: SegmentHeader.size,
