@@ -2,15 +2,16 @@ import Basics
 
 /// Which group owns which shard, so that groups are even and few shards move.
 ///
-/// Groups are plain numbers here; 0 is no group. Every choice falls to the smallest number, never to
-/// the order of a hash table, so that the same question has the same answer everywhere.
+/// Groups are plain numbers here; 0 is no group. Every choice falls to the smallest number, never
+/// to the order of a hash table, so that the same question has the same answer everywhere.
 package enum Placement {
   /// The owners after a change of groups: counts differ by at most one, and of all such placements
   /// this is one with the fewest shards that change hands.
   ///
   /// A shard whose owner is not in `groups` must move; no other moves unless its owner has more
-  /// than its share. The larger shares go to the groups that already have the most. With more groups
-  /// than shards some own nothing; without groups all owners are 0. O(shards + groups × log groups).
+  /// than its share. The larger shares go to the groups that already have the most. With more
+  /// groups than shards some own nothing; without groups all owners are 0. O(shards + groups × log
+  /// groups).
   ///
   /// - Parameters:
   ///   - current: the owner of each shard.

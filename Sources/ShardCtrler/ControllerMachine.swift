@@ -4,9 +4,9 @@ import ShardMap
 
 /// The controller's state machine: numbered configurations, made by Join, Leave and Move.
 ///
-/// The leader decides: ``plan(_:_:)`` computes the whole next configuration, which goes into the log as
-/// data. ``apply(stamp:payload:)`` only checks that it still fits and stores it, so that replicas of
-/// different versions cannot place shards differently.
+/// The leader decides: ``plan(_:_:)`` computes the whole next configuration, which goes into the
+/// log as data. ``apply(stamp:payload:)`` only checks that it still fits and stores it, so that
+/// replicas of different versions cannot place shards differently.
 package struct ControllerMachine: Sendable {
   /// The newest configuration, with the addresses that the groups registered last.
   package private(set) var current: Configuration
@@ -62,8 +62,8 @@ package struct ControllerMachine: Sendable {
   package mutating func advanceClock(to stamp: UInt64) { clock = max(clock, stamp) }
 
   /// A configuration by its number. `nil`, or a number not reached yet, asks for the newest; one
-  /// older than all that are kept (at least ``configurationsKept``) is answered with the oldest kept.
-  /// Groups have the addresses that they registered last.
+  /// older than all that are kept (at least ``configurationsKept``) is answered with the oldest
+  /// kept. Groups have the addresses that they registered last.
   package func configuration(_ number: ConfigNumber?) -> Configuration {
     guard let number, number < current.number else { return current }
     guard let old = history.configuration(max(number, history.oldest)) else {
@@ -127,12 +127,10 @@ package struct ControllerMachine: Sendable {
   /// names only groups that are here.
   private func checked(_ next: Configuration) -> Configuration? {
     guard next.number == current.number.next, next.layout == current.layout else { return nil }
-    for (group, record) in next.groups
-    where directory.newest(group)?.identity != record.identity { return nil }
-    for (group, record) in next.departed
-    where next.groups[group] != nil || directory.record(group, record.identity) == nil {
-      return nil
-    }
+    guard
+      next.groups.allSatisfy({ directory.newest($0)?.identity == $1.identity }),
+      next.departed.keys.allSatisfy({ next.groups[$0] == nil }), directory.hasAll(next.departed)
+    else { return nil }
     for assignment in next.shards {
       guard assignment.owner == .none || next.groups[assignment.owner] != nil,
         assignment.source == .none || next.record(of: assignment.source) != nil,

@@ -1,10 +1,10 @@
 import Basics
 
-// The binary form of the vocabulary, as it stands in logs and snapshots. Numbers are varints. Maps are
-// written in ascending order and read back only in it, so that equal values have equal bytes.
+// The binary form of the vocabulary, as it stands in logs and snapshots. Numbers are varints. Maps
+// are written in ascending order and read back only in it, so that equal values have equal bytes.
 //
-// Every reader takes bytes that it does not trust: it throws on what no writer makes, and a count is
-// never believed beyond the bytes that are left.
+// Every reader takes bytes that it does not trust: it throws on what no writer makes, and a count
+// is never believed beyond the bytes that are left.
 
 extension ByteWriter {
   package mutating func groupID(_ group: GroupID) { varint(UInt64(group.rawValue)) }
