@@ -96,6 +96,7 @@ let package = Package(
       "KVClientTests",
       ["Basics", "Clerk", "EventLoop", "KVClient", "Raft", "Sessions", "ShardMap", "Wire"]
     ),
+    tests("TidyTests", []),
     tests("EventLoopTests", ["Basics", "EventLoop", "Wire"]),
     tests("RaftTests", ["Basics", "Raft"]),
     tests("SimulationTests", ["Basics", "Journal", "Simulation", "Wire"]),
