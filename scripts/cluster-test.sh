@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# Takes a real cluster through its life: start, write, lose a node, grow, shrink, stop, start again.
+# What every step must answer is written beside it. Ports are 181gi, away from a user's own cluster.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+SHARDKV_CLUSTER_DIR=$(mktemp -d)
+SHARDKV_PORT_BASE=${SHARDKV_PORT_BASE:-18100}
+export SHARDKV_CLUSTER_DIR SHARDKV_PORT_BASE
+KEYS=50
+
+cluster() { scripts/cluster.sh "$@"; }
+cli() { cluster cli "$@" --timeout 20s; }
+
+finish() {
+  local status=$?
+  if ((status != 0)); then
+    echo "cluster-test.sh: failed; the ends of the nodes' logs:"
+    for log in "$SHARDKV_CLUSTER_DIR"/*/log; do
+      echo "--- $log"
+      tail -n 5 "$log" || true
+    done
+  fi
+  cluster clean >/dev/null 2>&1 || true
+  rm -rf "$SHARDKV_CLUSTER_DIR"
+}
+trap finish EXIT
+
+expect() {
+  local wanted=$1 got
+  shift
+  got=$("$@")
+  if [[ $got != "$wanted" ]]; then
+    echo "cluster-test.sh: '$*' answered '$got' instead of '$wanted'"
+    return 1
+  fi
+}
+
+step() { printf '%3d s  %s\n' "$SECONDS" "$*"; }
+
+write_all() { for ((i = 0; i < KEYS; i++)); do cli append "key$i" "$1" >/dev/null; done; }
+read_all() { for ((i = 0; i < KEYS; i++)); do expect "$1" cli get "key$i"; done; }
+
+step "start 3 controllers and 2 groups of 3"
+cluster up --detach --fresh >/dev/null
+step "write and read $KEYS keys"
+write_all a
+read_all a
+step "kill a node of each group without warning, write, start them again"
+cluster kill g1n1 g2n2
+write_all b
+cluster start g1n1 g2n2
+read_all ab
+step "pause a node, write, let it go on"
+cluster stop g1n2
+write_all c
+cluster cont g1n2
+step "add a group: shards move to it"
+cluster add-group
+read_all abc
+step "write and remove the first group: its shards move away"
+write_all d
+cluster remove-group 1
+read_all abcd
+step "stop everything and start it again"
+cluster down
+cluster up --detach >/dev/null
+read_all abcd
+step "done"
