@@ -143,8 +143,8 @@ package func closest(to word: String, among candidates: [String]) -> String? {
   return best.name
 }
 
-/// Changes of one letter, swaps of neighbours included, that make one word the other (optimal string
-/// alignment).
+/// Changes of one letter, swaps of neighbours included, that make one word the other (optimal
+/// string alignment).
 private func distance(_ left: String, _ right: String) -> Int {
   let a = Array(left.unicodeScalars.prefix(64))
   let b = Array(right.unicodeScalars.prefix(64))

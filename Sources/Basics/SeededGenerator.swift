@@ -13,7 +13,8 @@ package struct SeededGenerator: Sendable {
     return mixed ^ (mixed >> 31)
   }
 
-  /// A number of `range`, by the high half of a product (Lemire 2019); its bias is below 2⁻⁶⁴ × count.
+  /// A number of `range`, by the high half of a product (Lemire 2019); its bias is below 2⁻⁶⁴ ×
+  /// count.
   package mutating func next(in range: Range<Int>) -> Int {
     invariant(!range.isEmpty, "next(in:) of an empty range")
     let offset = next().multipliedFullWidth(by: UInt64(range.count)).high

@@ -86,8 +86,8 @@ extension Clerk {
     return nil
   }
 
-  /// The endpoint to try: the leader if it is known, else the next address in turn; none that failed
-  /// a moment ago.
+  /// The endpoint to try: the leader if it is known, else the next address in turn; none that
+  /// failed a moment ago.
   private mutating func choose(_ party: Party, _ addresses: [String]) -> Int? {
     let state = parties[party] ?? PartyState()
     if let preferred = state.preferred, let index = endpoint(at: preferred, isHint: true),

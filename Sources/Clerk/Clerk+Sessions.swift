@@ -4,8 +4,8 @@ import ShardMap
 import Wire
 
 extension Clerk {
-  /// Gives a write its number in the session of its shard. `false`: it waits, for the session or for
-  /// room in its window.
+  /// Gives a write its number in the session of its shard. `false`: it waits, for the session or
+  /// for room in its window.
   mutating func takeNumber(_ id: OperationID, in key: ShardID?) -> Bool {
     if let session = sessions[key]?.id {
       if let number = sessions[key]?.take(window: settings.sessionWindow) {

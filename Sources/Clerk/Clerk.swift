@@ -3,11 +3,11 @@ import Sessions
 import ShardMap
 import Wire
 
-/// Carries operations to whoever can do them, and brings back what came of it: finds shard, group and
-/// leader, numbers writes so that repeats apply once, retries, waits and gives up in time.
+/// Carries operations to whoever can do them, and brings back what came of it: finds shard, group
+/// and leader, numbers writes so that repeats apply once, retries, waits and gives up in time.
 ///
-/// A value: time and what the network did go in, what the network is to do and outcomes come out. One
-/// connection for each address carries any number of requests.
+/// A value: time and what the network did go in, what the network is to do and outcomes come out.
+/// One connection for each address carries any number of requests.
 package struct Clerk: Sendable {
   var settings: ClerkSettings
   var controllers: [String]
@@ -50,10 +50,9 @@ package struct Clerk: Sendable {
   var isRefreshScheduled = false
   private var next: UInt64?
 
-  /// - Parameters:
-  ///   - controllers: addresses of controller replicas; some are enough, their hints lead to others.
-  ///   - cluster: `nil`: whichever the first that is reached belongs to.
-  ///   - firstConnection: the connections it opens are numbered from here, below
+  /// - Parameters: - controllers: addresses of controller replicas; some are enough, their hints
+  ///   lead to others. - cluster: `nil`: whichever the first that is reached belongs to. -
+  ///   firstConnection: the connections it opens are numbered from here, below
   ///     ``ConnectionID/firstAccepted``.
   package init(
     settings: ClerkSettings, controllers: [String], cluster: ClusterID?, firstConnection: UInt64,

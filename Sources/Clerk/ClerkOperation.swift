@@ -21,8 +21,9 @@ package enum ClerkOperation: Hashable, Sendable {
   case control(ControlCommand)
   /// A group's leader tells the controller its replicas.
   case register(GroupID, GroupRecord)
-  /// To the leader of a group that the caller has the addresses of, whatever the configuration says;
-  /// its refusals are replies, except those that only name another replica or ask for patience.
+  /// To the leader of a group that the caller has the addresses of, whatever the configuration
+  /// says; its refusals are replies, except those that only name another replica or ask for
+  /// patience.
   case toGroup(GroupID, GroupRecord, Request.Body)
   /// To this address alone, tried once.
   case status(address: String)

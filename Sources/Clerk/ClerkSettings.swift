@@ -14,8 +14,8 @@ package struct ClerkSettings: Sendable {
   package var refresh = 20 * nanosecondsPerMillisecond...60 * nanosecondsPerMillisecond
   /// Operations under way; more fail at once as unavailable.
   package var operationsMax = 65_536
-  /// Numbers of one session between the first unanswered and the newest; more writes wait. Below the
-  /// number of answers that a server keeps for a session.
+  /// Numbers of one session between the first unanswered and the newest; more writes wait. Below
+  /// the number of answers that a server keeps for a session.
   package var sessionWindow: UInt64 = 256
   /// Requests without a reply on one connection; more wait.
   package var requestsPerLinkMax = 1_024

@@ -74,8 +74,8 @@ package final class Loop {
     readBuffer.deallocate()
   }
 
-  /// Waits until something happens or `deadline` (nanoseconds of ``now()``'s monotonic clock; `nil`:
-  /// for ever) and appends what happened. One that lies in the past only looks.
+  /// Waits until something happens or `deadline` (nanoseconds of ``now()``'s monotonic clock;
+  /// `nil`: for ever) and appends what happened. One that lies in the past only looks.
   package func poll(until deadline: UInt64?, into inputs: inout [LinkInput]) {
     let count = retrying { epoll_wait(epoll, events, Int32(LoopLimits.eventsMax), wait(deadline)) }
     if count < 0 { fatalError("epoll_wait: \(systemError())") }

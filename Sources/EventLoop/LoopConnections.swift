@@ -4,8 +4,9 @@ import Glibc
 import Wire
 
 extension Loop {
-  /// Carries out what was decided. Bytes are only queued: ``flush()`` sends them, once for the turn.
-  /// Effects on a connection that is gone are ignored, since its end is on its way to the decider.
+  /// Carries out what was decided. Bytes are only queued: ``flush()`` sends them, once for the
+  /// turn. Effects on a connection that is gone are ignored, since its end is on its way to the
+  /// decider.
   package func perform(_ effects: [LinkEffect]) {
     for effect in effects {
       switch effect {

@@ -5,8 +5,8 @@ extension Journal {
   /// Bytes that recovery set aside are kept in at most this many files.
   private static let brokenFilesMax = 8
 
-  /// Reads a folder that ``format(_:settings:)`` made, whatever a crash left of it, and checks every
-  /// byte. What was synced is found again, or the folder is refused.
+  /// Reads a folder that ``format(_:settings:)`` made, whatever a crash left of it, and checks
+  /// every byte. What was synced is found again, or the folder is refused.
   package static func recover(
     _ reader: FolderReader, settings: JournalSettings
   ) throws(RecoveryError) -> Recovery {

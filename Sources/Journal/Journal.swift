@@ -96,8 +96,8 @@ package struct Journal: Sendable {
   /// True if ``flush()`` would ask for something.
   package var needsFlush: Bool { !buffer.isEmpty || !removals.isEmpty }
 
-  /// Everything buffered as one batch. The syncs make durable what the writes say; both are empty if
-  /// nothing was buffered.
+  /// Everything buffered as one batch. The syncs make durable what the writes say; both are empty
+  /// if nothing was buffered.
   package mutating func flush() -> (writes: [FileEffect], syncs: [FileEffect]) {
     var writes = removals
     var syncs: [FileEffect] = removals.isEmpty ? [] : [.syncFolder]

@@ -175,8 +175,8 @@ struct LogRecovery {
     ]
     repairs += TornTail.repair(name, offset..<offset + torn.count)
     notes.append(
-      "\(name) ended in a write of \(torn.count) bytes at byte \(offset) that a crash tore and that "
-        + "was never acknowledged: cut, and kept aside as \(broken)")
+      "\(name) ended in a write of \(torn.count) bytes at byte \(offset) that a crash tore and "
+        + "that was never acknowledged: cut, and kept aside as \(broken)")
   }
 
   private mutating func remove(_ name: String) {

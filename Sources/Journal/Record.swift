@@ -97,8 +97,8 @@ enum CommitFrame {
   /// Checksum of the batch, number of its all-zero sectors, and ``end``.
   static let bodyBytes = 16
   static let size = RecordHeader.size + bodyBytes
-  /// The last bytes of a batch. None is zero, so that the last byte that is not zero in a segment is
-  /// the end of a batch that was written to its end.
+  /// The last bytes of a batch. None is zero, so that the last byte that is not zero in a segment
+  /// is the end of a batch that was written to its end.
   static let end: UInt64 = 0x9D_E3_A1_5B_77_C6_2F_D1
 }
 

@@ -54,8 +54,8 @@ enum TornTail {
     Sector.zeroCount(bytes[rebasing: range], at: range.lowerBound) > expected
   }
 
-  /// Makes the file end after the last whole batch. The end of the batch goes first, so that a crash
-  /// in the middle of this leaves a tear again.
+  /// Makes the file end after the last whole batch. The end of the batch goes first, so that a
+  /// crash in the middle of this leaves a tear again.
   static func repair(_ name: String, _ torn: Range<Int>) -> [FileEffect] {
     let last = max(torn.lowerBound, torn.upperBound - 8)
     var effects = [zeros(name, last..<torn.upperBound), .sync(name)]

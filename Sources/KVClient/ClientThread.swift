@@ -18,8 +18,8 @@ struct ClientRequest: Sendable {
   var continuation: CheckedContinuation<Result<Reply.Body, KVClientError>, Never>
 }
 
-/// The thread of one ``KVClient``: the clerk, its loop, and who waits for what. Made and used inside
-/// that thread.
+/// The thread of one ``KVClient``: the clerk, its loop, and who waits for what. Made and used
+/// inside that thread.
 final class ClientThread {
   private let engine: ClerkLoop
   private let mailbox: Mailbox<ClientCommand>

@@ -7,9 +7,9 @@ import Wire
 /// A client of a shardkv cluster.
 ///
 /// It finds the shards by itself, follows leaders and moving shards, and tries again until the
-/// answer is here or the time is up. Reads are linearizable, and each write is applied at most once,
-/// however often it was sent. It is safe to use from many tasks at once; their requests share a few
-/// connections.
+/// answer is here or the time is up. Reads are linearizable, and each write is applied at most
+/// once, however often it was sent. It is safe to use from many tasks at once; their requests share
+/// a few connections.
 ///
 /// ```swift
 /// let client = KVClient(endpoints: ["127.0.0.1:7101"])
@@ -106,8 +106,8 @@ public final class KVClient: Sendable {
 
   /// Sets a key's value if it holds exactly `expected`.
   ///
-  /// - Returns: the key's version now; `nil` if it held something else, or nothing: then nothing was
-  ///   changed.
+  /// - Returns: the key's version now; `nil` if it held something else, or nothing: then nothing
+  ///   was changed.
   public func compareAndSet(
     _ key: some KVBytes, expected: some KVBytes, _ value: some KVBytes
   ) async throws(KVClientError) -> UInt64? {

@@ -44,8 +44,8 @@ struct Log: Sendable {
     return Array(entries[start...start + Int(upper - lower)])
   }
 
-  /// A copy of the entries from `first` on whose payloads are at most `bytesMax` together; one entry
-  /// comes in any case.
+  /// A copy of the entries from `first` on whose payloads are at most `bytesMax` together; one
+  /// entry comes in any case.
   func batch(from first: LogIndex, bytesMax: Int) -> (entries: [Entry], bytes: Int) {
     guard let start = position(of: first) else { return ([], 0) }
     var bytes = entries[start].weight

@@ -8,8 +8,8 @@ package enum Quorum {
   }
 
   /// The largest value that a quorum has reached: a majority of the voters and, in joint consensus,
-  /// also of the outgoing ones. A side without voters agrees to everything, and a membership without
-  /// any voter to nothing, which is 0.
+  /// also of the outgoing ones. A side without voters agrees to everything, and a membership
+  /// without any voter to nothing, which is 0.
   package static func reached(
     _ membership: Membership, value: (ReplicaID) -> UInt64
   ) -> UInt64 {

@@ -4,9 +4,9 @@ extension RaftNode {
   /// Reads that may wait for their round.
   private static let waitingReadsMax = 1 << 16
 
-  /// Asks for an index at which a read is linearizable (ReadIndex, thesis §6.4). The answer comes in
-  /// ``Ready/reads``: a leader answers once a quorum has replied to a round of messages sent after
-  /// this, one round for all reads of a turn; any other replica drops the read at once.
+  /// Asks for an index at which a read is linearizable (ReadIndex, thesis §6.4). The answer comes
+  /// in ``Ready/reads``: a leader answers once a quorum has replied to a round of messages sent
+  /// after this, one round for all reads of a turn; any other replica drops the read at once.
   package mutating func read(context: UInt64) {
     guard standing == .leader, leadership.waitingReads.count < Self.waitingReadsMax else {
       readOutcomes.append(.dropped(context: context))

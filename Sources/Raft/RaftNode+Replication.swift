@@ -287,8 +287,8 @@ extension RaftNode {
     )
   }
 
-  /// Tells the leader that the log agrees up to `index`: at once if that is durable, otherwise after
-  /// this ready's sync; and if an earlier ready's sync is still under way, when that is done.
+  /// Tells the leader that the log agrees up to `index`: at once if that is durable, otherwise
+  /// after this ready's sync; and if an earlier ready's sync is still under way, when that is done.
   mutating func acknowledge(upTo index: LogIndex, appended: Bool, round: UInt64) {
     following.verified = max(following.verified, index)
     if appended || hardState != hardStateHanded {

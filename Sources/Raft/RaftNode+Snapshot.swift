@@ -160,8 +160,8 @@ extension RaftNode {
     }
   }
 
-  /// A snapshot of this replica's own state is durable: the log up to it can go, but for a tail kept
-  /// for followers that are a little late.
+  /// A snapshot of this replica's own state is durable: the log up to it can go, but for a tail
+  /// kept for followers that are a little late.
   package mutating func compact(upTo metadata: SnapshotMetadata) {
     guard metadata.last.index > snapshot.index, metadata.last.index <= commitHanded,
       log.contains(metadata.last)
@@ -171,8 +171,8 @@ extension RaftNode {
     var cut = log.cut(
       behind: metadata.last.index, entriesMax: settings.retainedEntries,
       bytesMax: settings.retainedBytesMax)
-    // A follower that is receiving an older snapshot needs the log after it, or it would be sent one
-    // snapshot after the other (B24); within limits.
+    // A follower that is receiving an older snapshot needs the log after it, or it would be sent
+    // one snapshot after the other (B24); within limits.
     let needed = leadership.peers.compactMap { $0.sending?.metadata.last.index }.min()
     if let needed, needed < cut {
       let furthest = log.cut(

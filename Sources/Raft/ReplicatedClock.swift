@@ -20,8 +20,8 @@ extension RaftNode {
   /// than the last stamp.
   ///
   /// While fewer than a majority of the clocks are known the clock stands still, so that a leader
-  /// whose own clock is wrong moves nothing alone. Only the first stamp of a group is taken from what
-  /// is there.
+  /// whose own clock is wrong moves nothing alone. Only the first stamp of a group is taken from
+  /// what is there.
   package var clock: UInt64 {
     let voters = membership.voters
     var known: [UInt64] = []

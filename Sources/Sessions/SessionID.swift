@@ -1,7 +1,7 @@
 /// A client's exactly-once window for one shard (or for the controller).
 ///
-/// The server issues it: `issued` is the replicated clock of that moment, so that a session that was
-/// evicted can be told apart from one never seen without trusting the client's clock.
+/// The server issues it: `issued` is the replicated clock of that moment, so that a session that
+/// was evicted can be told apart from one never seen without trusting the client's clock.
 package struct SessionID: Hashable, Comparable, Sendable {
   /// Milliseconds since 1970 by the issuing machine's replicated clock.
   package var issued: UInt64

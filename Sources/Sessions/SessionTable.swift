@@ -34,9 +34,9 @@ package enum SessionVerdict: Hashable, Sendable {
 /// order of their ids, which is also nearly the order in which they come, so the table needs no
 /// hashing and is the same sequence on every replica.
 ///
-/// A session that is forgotten raises ``floor`` to the moment it was issued; an unknown session issued
-/// no later than that may be one of the forgotten and is refused. So a write can be refused for
-/// nothing, but never be applied twice.
+/// A session that is forgotten raises ``floor`` to the moment it was issued; an unknown session
+/// issued no later than that may be one of the forgotten and is refused. So a write can be refused
+/// for nothing, but never be applied twice.
 package struct SessionTable: Equatable, Sendable {
   struct Answer: Hashable, Sendable {
     var sequence: UInt64
@@ -76,8 +76,8 @@ package struct SessionTable: Equatable, Sendable {
     SessionID(issued: max(clock, floor + 1), nonce: nonce)
   }
 
-  /// What is known of a write before it is proposed. `new` is only a guess: what is still in the log
-  /// decides. The other two stay true.
+  /// What is known of a write before it is proposed. `new` is only a guess: what is still in the
+  /// log decides. The other two stay true.
   package func verdict(for id: WriteID) -> SessionVerdict {
     let position = position(of: id.session)
     guard position < sessions.count, sessions[position].id == id.session else {
@@ -92,7 +92,8 @@ package struct SessionTable: Equatable, Sendable {
     expireIdle(clock: clock)
     let position = position(of: id.session)
     guard position < sessions.count, sessions[position].id == id.session else {
-      // Nothing is issued in the future: a forged id must not push the floor there when it is evicted.
+      // Nothing is issued in the future: a forged id must not push the floor there when it is
+      // evicted.
       let isIssued = id.session.issued <= max(clock, floor + 1)
       let isUnknown = id.session.issued > floor && id.sequence >= id.firstUnanswered
       return isIssued && isUnknown ? .new : .expired

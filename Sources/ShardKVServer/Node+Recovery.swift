@@ -30,9 +30,9 @@ extension Node {
     package var notes: [String]
   }
 
-  /// Makes a node of what is in its folder: the state machine from the newest snapshot, Raft from the
-  /// promises and the log. What was committed after the snapshot is applied again once a leader says
-  /// that it is committed.
+  /// Makes a node of what is in its folder: the state machine from the newest snapshot, Raft from
+  /// the promises and the log. What was committed after the snapshot is applied again once a leader
+  /// says that it is committed.
   package static func recover(
     _ folder: FolderReader, settings: NodeSettings, seed: UInt64, now: Moment
   ) throws(NodeRecoveryError) -> Start {

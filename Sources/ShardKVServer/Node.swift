@@ -15,7 +15,8 @@ import Wire
 /// 2. syncs that are done are told to Raft, then everything that was received is handled;
 /// 3. ticks that are due are given to Raft, and a leader's errands are begun;
 /// 4. what Raft has ready is taken: entries go to the journal, messages that promise nothing leave
-///    now, votes and acknowledgements wait for the sync, committed entries are applied and answered;
+///    now, votes and acknowledgements wait for the sync, committed entries are applied and
+///    answered;
 /// 5. the journal's batch is written, and one sync ordered for everything in it.
 package struct Node<Service: NodeService>: Sendable where Service.Machine: Sendable {
   package let identity: ReplicaIdentity

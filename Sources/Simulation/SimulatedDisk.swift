@@ -201,8 +201,8 @@ package struct SimulatedDisk: Sendable {
   /// Frees the bytes of files that no name can lead to any more.
   private mutating func dropUnnamedFiles() {
     var isNamed = Array(repeating: false, count: files.count)
-    for file in names.values { isNamed[file] = true }
-    for file in durableNames.values { isNamed[file] = true }
+    for file in names.values.sorted() { isNamed[file] = true }
+    for file in durableNames.values.sorted() { isNamed[file] = true }
     for file in files.indices where !isNamed[file] && !files[file].content.isEmpty {
       files[file] = File()
     }

@@ -3,8 +3,8 @@ import Wire
 
 /// Connections between hosts as streams of bytes in virtual time.
 ///
-/// Streams keep their order, as TCP does; loss, duplication and reordering, which Raft must survive,
-/// happen to whole frames before they enter the stream.
+/// Streams keep their order, as TCP does; loss, duplication and reordering, which Raft must
+/// survive, happen to whole frames before they enter the stream.
 package struct SimulatedNetwork {
   package var conditions = NetworkConditions()
   package private(set) var counters = NetworkCounters()

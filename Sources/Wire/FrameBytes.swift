@@ -2,8 +2,8 @@ import Basics
 
 /// The bytes of one frame while it is read; never outlives the call that reads it.
 ///
-/// A plain pointer, because a reader per byte over an array that each of its parts retains costs more
-/// than the reading. All ranges come from the scanner, which does not go beyond its end.
+/// A plain pointer, because a reader per byte over an array that each of its parts retains costs
+/// more than the reading. All ranges come from the scanner, which does not go beyond its end.
 struct FrameBytes {
   private let bytes: UnsafeRawBufferPointer
   let json: Range<Int>

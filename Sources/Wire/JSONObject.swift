@@ -1,7 +1,7 @@
 import Basics
 
-/// The members of one JSON object, found but not read. Fields that nobody asks for are skipped, so that
-/// a newer version may add some; a field that is there twice is refused.
+/// The members of one JSON object, found but not read. Fields that nobody asks for are skipped, so
+/// that a newer version may add some; a field that is there twice is refused.
 struct JSONObject {
   private struct Member {
     var nameStart: Int
@@ -100,8 +100,8 @@ struct JSONObject {
     return number
   }
 
-  /// A number of something that is counted up. The upper half is never reached, and refusing it here
-  /// means that the number after one from outside never overflows.
+  /// A number of something that is counted up. The upper half is never reached, and refusing it
+  /// here means that the number after one from outside never overflows.
   func counter(_ name: StaticString) throws(WireError) -> UInt64 {
     try wide(name, max: UInt64(Int64.max))
   }

@@ -20,8 +20,9 @@ struct JSONValue {
 
 /// Checks a JSON document (RFC 8259) and finds its values, without copying or allocating anything.
 ///
-/// The bytes are not trusted. Each value is checked to its end before it is looked at: grammar, depth,
-/// UTF-8 and escapes, so that what reads the found values later cannot meet anything impossible.
+/// The bytes are not trusted. Each value is checked to its end before it is looked at: grammar,
+/// depth, UTF-8 and escapes, so that what reads the found values later cannot meet anything
+/// impossible.
 struct JSONScanner {
   /// Containers inside one another; it bounds the recursion.
   static let depthMax = 64

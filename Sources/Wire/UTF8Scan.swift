@@ -13,8 +13,8 @@ enum UTF8Scan {
         littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
       let quote = word ^ (ones &* 0x22)
       let backslash = word ^ (ones &* 0x5C)
-      // The top bit of a byte of `x &- ones & ~x` is set for the lowest zero byte of x. A borrow may
-      // set it above that too, but the lowest one is right.
+      // The top bit of a byte of `x &- ones & ~x` is set for the lowest zero byte of x. A borrow
+      // may set it above that too, but the lowest one is right.
       let special =
         (word &- ones &* 0x20) | ((quote &- ones) & ~quote)
         | ((backslash &- ones) & ~backslash) | word

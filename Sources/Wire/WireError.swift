@@ -9,8 +9,8 @@ package enum WireError: Error, Hashable, Sendable, CustomStringConvertible {
   case jsonTooLong(bytes: Int, limit: Int)
   case tailTooLong(bytes: Int, limit: Int)
   case checksumMismatch(expected: UInt32, found: UInt32)
-  /// The document is not JSON as RFC 8259 has it, or breaks our limits on it; the offset counts from
-  /// its first byte.
+  /// The document is not JSON as RFC 8259 has it, or breaks our limits on it; the offset counts
+  /// from its first byte.
   case badJSON(problem: String, offset: Int)
   case missingField(String)
   case badField(String, problem: String)

@@ -90,7 +90,8 @@ package struct Request: Hashable, Sendable {
     case control(WriteID, ControlCommand)
     /// To a controller, from a group's leader: its replicas and their addresses.
     case register(GroupID, GroupRecord)
-    /// From the new owner of a shard to its source: the next chunk after `cursor` (empty: the first).
+    /// From the new owner of a shard to its source: the next chunk after `cursor` (empty: the
+    /// first).
     case shardData(ShardID, left: ConfigNumber, cursor: [UInt8])
     /// From the new owner, after it committed the whole shard: the source may delete its copy.
     case deleteShard(ShardID, left: ConfigNumber)

@@ -20,8 +20,8 @@ struct Log {
     for event in events { write(event.level, event.message) }
   }
 
-  /// Writes all of the text; a descriptor that cannot be written to loses it, since there is nowhere
-  /// to complain.
+  /// Writes all of the text; a descriptor that cannot be written to loses it, since there is
+  /// nowhere to complain.
   static func put(_ text: String, on descriptor: Int32) {
     var rest = Array(text.utf8)[...]
     while !rest.isEmpty {

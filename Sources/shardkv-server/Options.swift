@@ -18,8 +18,8 @@ let options = CommandTable(
     Command(
       "init", summary: "Makes the data folder of a new replica.", flags: initFlags,
       details: """
-          A replica's folder is made once, before its first run. One that lost its folder must not be
-          made again under its old id: it would have forgotten what it promised to the others.
+          A replica's folder is made once, before its first run. One that lost its folder must not
+          be made again under its old id: it would have forgotten what it promised to the others.
         """),
     Command("id", operands: "[COUNT]", count: 0...1, summary: "Prints random ids, one a line."),
     Command(

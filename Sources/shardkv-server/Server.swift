@@ -32,8 +32,8 @@ struct Server<Service: NodeService> where Service.Machine: Sendable {
       takeInputs()
       let effects = node.turn(Loop.now(), inputs)
       inputs.removeAll(keepingCapacity: true)
-      // The records of this turn are written before anything is sent, so that a disk that fails here
-      // leaves nothing said that is not written.
+      // The records of this turn are written before anything is sent, so that a disk that fails
+      // here leaves nothing said that is not written.
       try folder.perform(effects.files)
       // What need not wait for the disk leaves before the sync, so that the others sync meanwhile.
       loop.perform(effects.links)

@@ -44,8 +44,8 @@ extension Cluster {
     return term
   }
 
-  /// How many replicas applied the number at `index` (counted from 1). That they applied the same is
-  /// checked whenever one applies.
+  /// How many replicas applied the number at `index` (counted from 1). That they applied the same
+  /// is checked whenever one applies.
   func appliedBy(_ index: Int) -> Int { nodes.count { $0.raft != nil && $0.count >= index } }
 
   /// Offers a number to a node.

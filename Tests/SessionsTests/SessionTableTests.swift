@@ -119,8 +119,8 @@ struct SessionTableTests {
     #expect(table.admit(Self.id(5, 3), clock: 5) == .repeated(3))
   }
 
-  /// Whatever is repeated, late, reordered or pushed out: nothing is applied twice, and a write that
-  /// is waited for within a living session is answered as the first time.
+  /// Whatever is repeated, late, reordered or pushed out: nothing is applied twice, and a write
+  /// that is waited for within a living session is answered as the first time.
   @Test(arguments: 0..<20) func nothingAppliesTwice(seed: Int) {
     var generator = SeededGenerator(seed: UInt64(seed))
     let limits = SessionLimits(sessionsMax: 5, answersMax: 6, idleMilliseconds: 400)

@@ -6,7 +6,8 @@ import Testing
 @testable import ShardKV
 
 /// Three groups, random configurations, and hand-overs whose messages come late, twice and in any
-/// order. Checked: no append is lost or applied twice, and every shard is served by at most one group.
+/// order. Checked: no append is lost or applied twice, and every shard is served by at most one
+/// group.
 struct MachineSimulationTests {
   private struct World {
     enum Failure: Hashable {
@@ -131,8 +132,8 @@ struct MachineSimulationTests {
       pending.append(Pending(id: id, key: key, token: tokens[key, default: 0]))
     }
 
-    /// Sends a write to any group, as a client that has lost track; now and then without hearing the
-    /// answer.
+    /// Sends a write to any group, as a client that has lost track; now and then without hearing
+    /// the answer.
     mutating func sendWrite() {
       guard !pending.isEmpty else { return }
       let index = generator.next(in: 0..<pending.count)

@@ -61,7 +61,8 @@ enum Rules {
     }
   }
 
-  /// Lines of more than 100 columns; a text in a test may be longer, for it reads best in one piece.
+  /// Lines of more than 100 columns; a text in a test may be longer, for it reads best in one
+  /// piece.
   static func longLines(_ file: SourceFile) -> [String] {
     let isTest = file.path.hasPrefix("Tests/")
     return file.lines.enumerated().filter { _, line in

@@ -182,7 +182,8 @@ extension ByteMap {
     }
   }
 
-  /// Makes one child of two neighbours of which one has become small, or shares evenly between them.
+  /// Makes one child of two neighbours of which one has become small, or shares evenly between
+  /// them.
   private static func join(childrenOf parent: NodeView, at index: Int) {
     invariant(index + 1 < parent.count, "a node of \(parent.count) children has one too small")
     let left = uniqueChild(of: parent, at: index)

@@ -2,11 +2,12 @@ import Basics
 
 /// A map from bytes to bytes with a version for each key, in ascending order of the keys.
 ///
-/// A copy-on-write B+tree: copying the map is O(1) and shares everything; the first change after that
-/// copies one path from the root to a leaf. An entry is one allocation.
+/// A copy-on-write B+tree: copying the map is O(1) and shares everything; the first change after
+/// that copies one path from the root to a leaf. An entry is one allocation.
 ///
-/// Unchecked sendable: nodes and entries are changed only through a map that holds the one reference
-/// to them, and reference counts are atomic, so that copies of a map are independent values.
+/// Unchecked sendable: nodes and entries are changed only through a map that holds the one
+/// reference to them, and reference counts are atomic, so that copies of a map are independent
+/// values.
 package struct ByteMap: @unchecked Sendable {
   var root: Node?
   /// Keys in the map.

@@ -45,8 +45,8 @@ final class Entry: ManagedBuffer<EntryHeader, UInt8> {
     }
   }
 
-  /// Puts another value in the place of the old one; `false` if there is not enough room, or so much
-  /// that it would be wasted.
+  /// Puts another value in the place of the old one; `false` if there is not enough room, or so
+  /// much that it would be wasted.
   func replaceValue(with value: UnsafeRawBufferPointer, version: UInt64) -> Bool {
     let needed = Int(header.keyCount) + value.count
     let room = capacity

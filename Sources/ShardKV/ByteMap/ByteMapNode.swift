@@ -11,10 +11,10 @@ struct NodeHeader {
 
 /// A node of the tree, its arrays in one allocation: words, keys and, in an inner node, children.
 ///
-/// In a leaf the keys are its entries. In an inner node key `i` is the lower bound of child `i`; key
-/// 0 is the lower bound of the node itself, and never compared. A word is the eight bytes of its key
-/// from ``NodeHeader/skip`` on, so that most comparisons stay inside the node. Behind the last key,
-/// words are the greatest number.
+/// In a leaf the keys are its entries. In an inner node key `i` is the lower bound of child `i`;
+/// key 0 is the lower bound of the node itself, and never compared. A word is the eight bytes of
+/// its key from ``NodeHeader/skip`` on, so that most comparisons stay inside the node. Behind the
+/// last key, words are the greatest number.
 ///
 /// Changed only by a map that holds the one reference to it.
 final class Node: ManagedBuffer<NodeHeader, UInt64> {
@@ -109,8 +109,8 @@ struct NodeView {
       of: child, toByteOffset: 2 &* Self.column &+ index &* 8, as: Unmanaged<Node>.self)
   }
 
-  /// The number of compared keys and of those before them that are below `key`, and whether the next
-  /// one equals it.
+  /// The number of compared keys and of those before them that are below `key`, and whether the
+  /// next one equals it.
   func locate(_ key: UnsafeRawBufferPointer) -> (index: Int, isFound: Bool) {
     let start = first
     let end = count
@@ -137,9 +137,9 @@ struct NodeView {
     return (low, false)
   }
 
-  /// The number of words below `word`: first of blocks of eight, then within a block. Nothing branches
-  /// on what is compared, which would be guessed wrongly half of the time, and no comparison waits for
-  /// another.
+  /// The number of words below `word`: first of blocks of eight, then within a block. Nothing
+  /// branches on what is compared, which would be guessed wrongly half of the time, and no
+  /// comparison waits for another.
   @inline(__always)
   private func wordsBelow(_ word: UInt64) -> Int {
     var block = 0

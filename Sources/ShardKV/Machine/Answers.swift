@@ -10,8 +10,8 @@ package enum Output: Hashable, Sendable {
   case expired
   /// The write was not applied: its key or value, or the value after an append, is over ``Limits``.
   case tooLarge
-  /// The write was not applied: its shard is not served here. No session remembers this, so that the
-  /// write can be tried where the shard is.
+  /// The write was not applied: its shard is not served here. No session remembers this, so that
+  /// the write can be tried where the shard is.
   case wrongGroup
   /// Every other command.
   case done
@@ -40,7 +40,8 @@ package enum ReadAnswer: Hashable, Sendable {
 package enum Duty: Hashable, Sendable {
   /// Ask the source for the chunk at `cursor` and propose ``Command/installChunk(_:left:bytes:)``.
   case pull(ShardID, left: ConfigNumber, group: GroupID, from: GroupRecord, cursor: [UInt8])
-  /// Ask the source to delete its copy, and propose ``Command/confirmDeleted(_:left:)`` when it has.
+  /// Ask the source to delete its copy, and propose ``Command/confirmDeleted(_:left:)`` when it
+  /// has.
   case requestDeletion(ShardID, left: ConfigNumber, group: GroupID, from: GroupRecord)
 }
 

@@ -42,9 +42,9 @@ extension ShardGroupMachine {
 
   /// Whether `configuration` is the next and can be adopted now.
   ///
-  /// A shard in hand-over holds back only a configuration that would move that very shard to or from
-  /// this group. A configuration that names another group by this group's number is as one that does
-  /// not name this group.
+  /// A shard in hand-over holds back only a configuration that would move that very shard to or
+  /// from this group. A configuration that names another group by this group's number is as one
+  /// that does not name this group.
   package func canAdopt(_ configuration: Configuration) -> Bool {
     guard configuration.number == self.configuration.number.next,
       configuration.layout == layout, configuration.shards.count == shards.count

@@ -3,8 +3,8 @@ import Sessions
 import ShardMap
 
 extension ShardGroupMachine {
-  /// Why the leader should not propose a write; `nil`: it should. What is still in the log may change
-  /// that, so ownership and session are looked at again when it is applied.
+  /// Why the leader should not propose a write; `nil`: it should. What is still in the log may
+  /// change that, so ownership and session are looked at again when it is applied.
   package func refusal(write id: WriteID, key: [UInt8], operation: WriteOperation) -> WriteRefusal?
   {
     let shard = layout.shard(of: key)

@@ -4,8 +4,8 @@ import ShardMap
 
 /// The state machine of a shard group: its shards with their sessions, and their hand-over.
 ///
-/// Equal sequences of ``apply(index:stamp:payload:)`` give equal machines; nothing else that decides
-/// gets in.
+/// Equal sequences of ``apply(index:stamp:payload:)`` give equal machines; nothing else that
+/// decides gets in.
 package struct ShardGroupMachine: Sendable {
   package let group: GroupID
   package let identity: GroupIdentity
@@ -41,7 +41,8 @@ package struct ShardGroupMachine: Sendable {
     owned = Array(repeating: false, count: layout.shardCount)
   }
 
-  /// Applies a committed command. Never throws: what cannot be read is ignored by all replicas alike.
+  /// Applies a committed command. Never throws: what cannot be read is ignored by all replicas
+  /// alike.
   package mutating func apply(index: UInt64, stamp: UInt64, payload: [UInt8]) -> Output {
     invariant(index > appliedIndex, "entry \(index) applied after \(appliedIndex)")
     appliedIndex = index

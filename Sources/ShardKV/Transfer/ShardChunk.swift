@@ -26,7 +26,8 @@ struct ShardChunk {
     return writer.bytes
   }
 
-  /// Reads a chunk onto what the destination has; throws if it is not the one that comes next there.
+  /// Reads a chunk onto what the destination has; throws if it is not the one that comes next
+  /// there.
   init(_ bytes: [UInt8], shard: ShardID, left: ConfigNumber, onto state: Shard) throws(ByteError) {
     var reader = ByteReader(bytes)
     guard try reader.u8("version of chunk") == Self.version,

@@ -2,8 +2,8 @@ import Basics
 import Sessions
 import ShardMap
 
-// A piece is a run of a shard's content as bytes, for chunks of a hand-over and for snapshots alike:
-// items, each after a tag, and a closing tag.
+// A piece is a run of a shard's content as bytes, for chunks of a hand-over and for snapshots
+// alike: items, each after a tag, and a closing tag.
 
 private enum PieceTag: UInt8 {
   case close = 0
@@ -22,8 +22,8 @@ extension Shard {
   /// More than the tags and lengths of an item.
   private static let itemBytes = 48
 
-  /// Writes what comes after `start`, at most `bytesMax` bytes (but see ``pieceBytesMin``), and gives
-  /// the position behind it.
+  /// Writes what comes after `start`, at most `bytesMax` bytes (but see ``pieceBytesMin``), and
+  /// gives the position behind it.
   func encodePiece(
     from start: ShardPosition, into writer: inout ByteWriter, bytesMax: Int,
     withSessions: Bool = true

@@ -194,8 +194,8 @@ extension ShardGroupMachine {
 }
 
 extension ByteWriter {
-  /// A configuration with runs of equal assignments written once: most clusters have many shards and
-  /// few groups.
+  /// A configuration with runs of equal assignments written once: most clusters have many shards
+  /// and few groups.
   mutating func compactConfiguration(_ configuration: Configuration) {
     configNumber(configuration.number)
     shardLayout(configuration.layout)
