@@ -1,11 +1,7 @@
 import Basics
 
-// The binary form of the vocabulary, as it stands in logs and snapshots. Numbers are varints. Maps
-// are written in ascending order and read back only in it, so that equal values have equal bytes.
-//
-// Every reader takes bytes that it does not trust: it throws on what no writer makes, and a count
-// is never believed beyond the bytes that are left.
-
+/// The binary form of the vocabulary, as it stands in logs and snapshots. Numbers are varints. Maps
+/// are written in ascending order and read back only in it, so that equal values have equal bytes.
 extension ByteWriter {
   package mutating func groupID(_ group: GroupID) { varint(UInt64(group.rawValue)) }
 
@@ -60,6 +56,9 @@ extension ByteWriter {
   }
 }
 
+/// Reads what the writer's functions of the same names wrote. The bytes are not trusted: these
+/// throw on what no writer makes, and believe no count beyond the bytes that are left. `field`
+/// names the value in the error.
 extension ByteReader {
   package mutating func groupID(_ field: String) throws(ByteError) -> GroupID {
     guard let number = UInt32(exactly: try varint(field)) else {

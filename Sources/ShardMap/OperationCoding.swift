@@ -21,6 +21,7 @@ private enum ControlTag: UInt8 {
   case move = 3
 }
 
+/// The binary form of what clients ask for, and of the answers that sessions keep.
 extension ByteWriter {
   package mutating func writeOperation(_ operation: WriteOperation) {
     switch operation {
@@ -74,6 +75,7 @@ extension ByteWriter {
   }
 }
 
+/// Reads what the writer's functions of the same names wrote; throws on what no writer makes.
 extension ByteReader {
   package mutating func writeOperation() throws(ByteError) -> WriteOperation {
     let start = offset
