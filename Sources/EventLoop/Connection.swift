@@ -16,8 +16,6 @@ final class Connection {
   }
 
   let id: ConnectionID
-  /// For messages: what was asked for, or who came.
-  let endpoint: String
   var descriptor: Int32
   var slot = 0
   var phase: Phase
@@ -34,9 +32,8 @@ final class Connection {
   var otherAddresses: ArraySlice<SocketAddress> = []
   var connectDeadline: UInt64 = 0
 
-  init(id: ConnectionID, endpoint: String, descriptor: Int32, phase: Phase) {
+  init(id: ConnectionID, descriptor: Int32, phase: Phase) {
     self.id = id
-    self.endpoint = endpoint
     self.descriptor = descriptor
     self.phase = phase
   }

@@ -99,7 +99,7 @@ extension Loop {
     if isRead, isBroken || events & EPOLLIN.rawValue != 0 {
       receive(connection)
     } else if isBroken, connection.phase != .closed {
-      fail(connection, "\(text(of: socketError(of: connection.descriptor)))")
+      fail(connection, text(of: socketError(of: connection.descriptor)))
     }
   }
 
@@ -125,7 +125,7 @@ extension Loop {
   func fail(_ connection: Connection, _ reason: String) {
     if connections[connection.id] === connection {
       connections[connection.id] = nil
-      reports.append(.closed(connection.id, reason: "\(connection.endpoint): \(reason)"))
+      reports.append(.closed(connection.id, reason: reason))
     }
     release(connection)
   }

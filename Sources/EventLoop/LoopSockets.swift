@@ -75,7 +75,7 @@ extension Loop {
     }
     let from = SocketAddress(of: descriptor, local: false)?.description ?? "unknown"
     let connection = Connection(
-      id: ConnectionID(rawValue: nextAccepted), endpoint: from, descriptor: descriptor, phase: .open
+      id: ConnectionID(rawValue: nextAccepted), descriptor: descriptor, phase: .open
     )
     guard register(connection) else {
       close(descriptor)
@@ -95,7 +95,7 @@ extension Loop {
       reports.append(.closed(id, reason: error.description))
       return
     }
-    let connection = Connection(id: id, endpoint: endpoint, descriptor: -1, phase: .connecting)
+    let connection = Connection(id: id, descriptor: -1, phase: .connecting)
     connection.otherAddresses = addresses[...]
     connections[id] = connection
     tryNextAddress(connection, after: "no address")

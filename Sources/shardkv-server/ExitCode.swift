@@ -14,6 +14,8 @@ enum ExitCode: Int32 {
 struct Failure: Error {
   var code: ExitCode
   var message: String
+  /// It stands in the log already, with its time.
+  var isLogged = false
 
   init(_ code: ExitCode, _ message: String) {
     self.code = code

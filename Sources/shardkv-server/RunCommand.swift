@@ -23,20 +23,28 @@ func serve(_ command: ParsedCommand) throws {
   for note in recovery.notes { log.write(.warning, note) }
   try inputOutput { () throws(StorageError) in try folder.perform(recovery.repairs) }
   log.write(.info, "\(version) is \(describe(identity)) at \(address), process \(getpid())")
-  let stop: NodeStop
-  if identity.group == .none {
-    var server = Server(
-      node: try node(of: ControllerService.self, recovery, folder, settings), loop: loop,
-      folder: folder, log: log)
-    Log.put("ready \(address)\n", on: STDOUT_FILENO)
-    stop = try inputOutput { () throws(StorageError) in try server.run() }
-  } else {
-    var server = Server(
-      node: try node(of: ShardGroupService.self, recovery, folder, settings), loop: loop,
-      folder: folder, log: log)
-    Log.put("ready \(address)\n", on: STDOUT_FILENO)
-    stop = try inputOutput { () throws(StorageError) in try server.run() }
+  do throws(Failure) {
+    if identity.group == .none {
+      let node = try node(of: ControllerService.self, recovery, folder, settings)
+      try run(Server(node: node, loop: loop, folder: folder, log: log), address)
+    } else {
+      let node = try node(of: ShardGroupService.self, recovery, folder, settings)
+      try run(Server(node: node, loop: loop, folder: folder, log: log), address)
+    }
+  } catch {
+    log.write(.error, error.message)
+    var failure = error
+    failure.isLogged = true
+    throw failure
   }
+}
+
+/// Says that it serves, and does until it is done.
+private func run<Service: NodeService>(
+  _ server: consuming Server<Service>, _ address: String
+) throws(Failure) {
+  Log.put("ready \(address)\n", on: STDOUT_FILENO)
+  let stop = try inputOutput { () throws(StorageError) in try server.run() }
   if case .failed(let reason) = stop { throw Failure(.internalError, reason) }
 }
 

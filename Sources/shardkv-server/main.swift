@@ -42,7 +42,9 @@ private func run(_ command: ParsedCommand) throws {
 }
 
 private func complain(_ failure: Failure) -> ExitCode {
-  Log.put("shardkv-server: \(failure.message)\n", on: STDERR_FILENO)
+  if !failure.isLogged {
+    Log.put("shardkv-server: \(failure.message)\n", on: STDERR_FILENO)
+  }
   return failure.code
 }
 
@@ -67,6 +69,8 @@ private func environment() -> [String: String] {
   return variables
 }
 
-// A log or output that nobody reads any more must not end a replica.
+// A log or output that nobody reads any more must not end a replica, and a write beyond the limit of
+// a file's size is to fail like any other.
 signal(SIGPIPE, SIG_IGN)
+signal(SIGXFSZ, SIG_IGN)
 exit(execute(Array(CommandLine.arguments.dropFirst())).rawValue)
