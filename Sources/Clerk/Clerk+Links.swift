@@ -44,7 +44,7 @@ extension Clerk {
     let ticket = enter(.queued, id)
     if endpoints[index].connection == nil { connect(index) }
     if endpoints[index].welcome != nil, endpoints[index].queue.isEmpty,
-      endpoints[index].inFlight.count < settings.requestsPerLinkMax
+      endpoints[index].inFlight < settings.requestsPerLinkMax
     {
       return send(ticket, party, on: index)
     }
@@ -66,7 +66,7 @@ extension Clerk {
   /// Writes the request of an operation into the endpoint's buffer.
   private mutating func send(_ ticket: Ticket, _ party: Party, on index: Int) {
     let id = ticket.operation
-    guard isCurrent(ticket), let pending = operations[id],
+    guard isCurrent(ticket), let work = operations[id]?.work,
       let connection = endpoints[index].connection
     else { return }
     if let problem = mismatch(party, index) {
@@ -74,18 +74,18 @@ extension Clerk {
       return waitAfterMismatch(id, problem, index)
     }
     let write = stamp(id)
-    guard let body = pending.body(write) else {
+    guard let body = work.body(write) else {
       return fail(id, .outcomeUnknown, "it lost its number")
     }
-    let request = nextRequest
-    nextRequest += 1
+    let request = attempts.insert(
+      Attempt(
+        operation: id, connection: connection, endpoint: index, party: party,
+        sentAt: now.monotonic))
     operations[id]?.attempts += 1
     operations[id]?.lastEndpoint = endpoints[index].address
     enter(.inFlight(request), id)
-    attempts[request] = Attempt(
-      operation: id, connection: connection, endpoint: index, party: party, sentAt: now.monotonic)
     timeouts.append((request, now.monotonic + settings.attemptTimeout))
-    endpoints[index].inFlight.insert(request)
+    endpoints[index].inFlight += 1
     FrameCodec.encode(
       .request(Request(id: request, body: body)), into: &endpoints[index].output)
     touch(index)
@@ -130,7 +130,7 @@ extension Clerk {
     while position < touched.count {
       let index = touched[position]
       position += 1
-      while isOpen(index), endpoints[index].inFlight.count < settings.requestsPerLinkMax,
+      while isOpen(index), endpoints[index].inFlight < settings.requestsPerLinkMax,
         let (ticket, party) = endpoints[index].queue.popFirst()
       {
         send(ticket, party, on: index)
@@ -198,7 +198,7 @@ extension Clerk {
     let wasAtRest = isOpen(index) && isClosed && endpoints[index].isIdle
     connections[connection] = nil
     if !isClosed { effects.links.append(.close(connection)) }
-    let requests = endpoints[index].inFlight.sorted()
+    let requests = attempts.keys { $0.connection == connection && !$0.isLate }
     let queued = endpoints[index].queue.removeAll()
     let address = endpoints[index].address
     var fresh = Endpoint(address: address)
@@ -214,7 +214,7 @@ extension Clerk {
     let problem = "\(address): \(reason)"
     var failed: Set<Party> = []
     for request in requests {
-      guard let attempt = attempts.removeValue(forKey: request) else { continue }
+      guard let attempt = attempts.remove(request) else { continue }
       if failed.insert(attempt.party).inserted { linkFailed(attempt.party, address) }
       attemptEnded(attempt.operation, problem, address, mayHaveBeenApplied: true)
     }

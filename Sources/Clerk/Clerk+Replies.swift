@@ -6,36 +6,41 @@ extension Clerk {
   /// Takes in a reply. One to a request that was given up may still finish its operation.
   mutating func handle(_ reply: Reply, _ connection: ConnectionID, _ index: Int) {
     guard let attempt = attempts[reply.id], attempt.connection == connection,
-      let pending = operations[attempt.operation]
+      let work = operations[attempt.operation]?.work
     else { return }
     let id = attempt.operation
     attempts[reply.id] = nil
     endpoints[index].failures = 0
     endpoints[index].retryAt = 0
-    if endpoints[index].inFlight.remove(reply.id) != nil, !endpoints[index].queue.isEmpty {
-      touch(index)
-    }
+    if !attempt.isLate { requestEnded(index) }
     if case .refused(let refusal) = reply.body {
       // The attempt that followed brings its own refusal.
-      if attempt.isLate { return }
+      guard !attempt.isLate, let pending = operations[id] else { return }
       return handle(refusal, of: pending, id, attempt)
     }
-    guard pending.isAnswered(by: reply.body) else {
-      operations[id]?.mayHaveBeenApplied = pending.isMutation
+    guard work.isAnswered(by: reply.body) else {
+      operations[id]?.mayHaveBeenApplied = work.isMutation
       operations[id]?.lastProblem = "\(endpoints[index].address) gave an answer to something else"
       if !attempt.isLate { enter(.ready, id) }
       return failLink(index, "gave an answer to something else", isClosed: false)
     }
-    parties[attempt.party, default: PartyState()].failures = 0
-    if parties[attempt.party]?.preferred != endpoints[index].address {
-      parties[attempt.party]?.preferred = endpoints[index].address
+    let state = parties[attempt.party] ?? PartyState()
+    if state.failures > 0 || state.preferred != endpoints[index].address {
+      parties[attempt.party] = PartyState(
+        preferred: endpoints[index].address, cursor: state.cursor)
     }
-    complete(id, pending, reply.body)
+    complete(id, work, reply.body)
   }
 
-  private mutating func complete(_ id: OperationID, _ pending: Pending, _ body: Reply.Body) {
+  /// A request no longer takes up its connection.
+  private mutating func requestEnded(_ index: Int) {
+    endpoints[index].inFlight -= 1
+    if !endpoints[index].queue.isEmpty { touch(index) }
+  }
+
+  private mutating func complete(_ id: OperationID, _ work: Pending.Work, _ body: Reply.Body) {
     if case .configuration(let newer) = body { adopt(newer) }
-    switch pending.work {
+    switch work {
     case .user: finish(id, .reply(body))
     case .refresh: forget(id)
     case .openSession(let key):
@@ -79,14 +84,14 @@ extension Clerk {
     case .sessionExpired: sessionExpired(id)
     case .outcomeUnknown:
       operations[id]?.lastProblem = "\(address) lost its leadership"
-      if pending.isMutation { operations[id]?.mayHaveBeenApplied = true }
+      if pending.work.isMutation { operations[id]?.mayHaveBeenApplied = true }
       passOver(address, of: attempt.party)
       pause(id)
     case .invalid(let reason):
       if case .openSession(let key) = pending.work {
         forget(id)
         sessionRefused(key, reason)
-      } else if pending.isUser {
+      } else if pending.work.isUser {
         fail(id, .invalid, reason)
       } else {
         // The refresh goes on with another controller.
@@ -129,8 +134,7 @@ extension Clerk {
     }
     let id = attempt.operation
     attempts[request]?.isLate = true
-    endpoints[index].inFlight.remove(request)
-    if !endpoints[index].queue.isEmpty { touch(index) }
+    requestEnded(index)
     operations[id]?.late.append(request)
     if let oldest = operations[id]?.late.first, (operations[id]?.late.count ?? 0) > 4 {
       operations[id]?.late.removeFirst()
@@ -148,7 +152,7 @@ extension Clerk {
     guard let pending = operations[id] else { return }
     operations[id]?.lastProblem = problem
     operations[id]?.lastEndpoint = address
-    if mayHaveBeenApplied, pending.isMutation { operations[id]?.mayHaveBeenApplied = true }
+    if mayHaveBeenApplied, pending.work.isMutation { operations[id]?.mayHaveBeenApplied = true }
     if case .user(.status) = pending.work { return fail(id, .unavailable, problem) }
     enter(.ready, id)
   }
@@ -156,7 +160,7 @@ extension Clerk {
   mutating func expire(_ id: OperationID) {
     guard let pending = operations[id] else { return }
     var mayHaveBeenApplied = pending.mayHaveBeenApplied
-    if case .inFlight = pending.state, pending.isMutation { mayHaveBeenApplied = true }
+    if case .inFlight = pending.state, pending.work.isMutation { mayHaveBeenApplied = true }
     operations[id]?.mayHaveBeenApplied = mayHaveBeenApplied
     let problem =
       if case .inFlight = pending.state { "no reply yet" } else { pending.lastProblem }
@@ -175,24 +179,23 @@ extension Clerk {
   }
 
   private mutating func finish(_ id: OperationID, _ outcome: ClerkOutcome) {
-    if operations[id]?.isUser == true { effects.finished.append((id, outcome)) }
+    if operations[id]?.work.isUser == true { effects.finished.append((id, outcome)) }
     forget(id)
   }
 
   /// Takes an operation out of everything that still needs it.
   mutating func forget(_ id: OperationID) {
-    guard let pending = operations.removeValue(forKey: id) else { return }
-    if pending.isUser { userCount -= 1 }
+    guard let pending = operations.remove(id.rawValue) else { return }
+    if pending.work.isUser { userCount -= 1 }
     if case .inFlight(let request) = pending.state, let attempt = attempts[request] {
       attempts[request] = nil
-      endpoints[attempt.endpoint].inFlight.remove(request)
-      if !endpoints[attempt.endpoint].queue.isEmpty { touch(attempt.endpoint) }
+      requestEnded(attempt.endpoint)
     }
     for request in pending.late { attempts[request] = nil }
     switch pending.work {
     case .refresh: refreshEnded()
     case .openSession(let key):
-      if sessions[key]?.opening == id { sessions[key]?.opening = nil }
+      if sessions[key].opening == id { sessions[key].opening = nil }
     case .user: releaseNumber(of: pending)
     }
   }

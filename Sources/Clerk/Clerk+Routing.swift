@@ -20,14 +20,15 @@ extension Clerk {
   /// Brings an operation as far as it gets now: onto a connection, or into a state that ends by a
   /// timer, a reply or another operation.
   mutating func advance(_ id: OperationID) {
-    guard let pending = operations[id], pending.state == .ready else { return }
-    if !pending.isUser, userCount == 0 { return forget(id) }
-    guard let (party, addresses) = destination(of: pending, id) else { return }
-    let key = pending.sessionKey(configuration?.layout)
-    if let key, pending.write == nil {
+    guard operations[id]?.state == .ready, let work = operations[id]?.work else { return }
+    if userCount == 0, !work.isUser { return forget(id) }
+    guard let destination = destination(of: work, id) else { return }
+    if let key = operations[id]?.sessionKey, operations[id]?.write == nil {
       guard takeNumber(id, in: key) else { return }
     }
-    guard let endpoint = choose(party, addresses) else {
+    let party = destination.party
+    guard let endpoint = choose(party, destination.addresses) else {
+      let addresses = destination.addresses
       let retryAt = addresses.compactMap { endpointIndex[$0].map { endpoints[$0].retryAt } }.min()
       return pause(id, until: max(retryAt ?? 0, now.monotonic + jitter(settings.pause)))
     }
@@ -35,25 +36,25 @@ extension Clerk {
   }
 
   /// Who can carry it out. Without any the operation is made to wait, and the answer is `nil`.
-  private mutating func destination(of pending: Pending, _ id: OperationID)
-    -> (Party, [String])?
-  {
-    switch pending.work {
+  private mutating func destination(of work: Pending.Work, _ id: OperationID) -> Destination? {
+    switch work {
     case .refresh, .user(.query), .user(.control), .user(.register), .openSession(nil):
-      return (.controllers, controllers)
-    case .user(.status(let address)): return (.node(address), [address])
+      return Destination(party: .controllers, plain: controllers)
+    case .user(.status(let address)):
+      return Destination(party: .node(address), plain: [address])
     case .user(.toGroup(let group, let record, _)):
-      return (.group(group, record.identity), record.peerAddresses)
+      return Destination(party: .group(group, record.identity), record: record)
     case .user(.get(let key)), .user(.write(let key, _)):
       guard let shard = configuration?.layout.shard(of: key) else {
         return waitForConfiguration(id, "no configuration from the controller yet")
       }
+      operations[id]?.shard = shard
       return owner(of: shard, id)
     case .openSession(.some(let shard)): return owner(of: shard, id)
     }
   }
 
-  private mutating func owner(of shard: ShardID, _ id: OperationID) -> (Party, [String])? {
+  private mutating func owner(of shard: ShardID, _ id: OperationID) -> Destination? {
     guard let configuration else {
       return waitForConfiguration(id, "no configuration from the controller yet")
     }
@@ -62,17 +63,16 @@ extension Clerk {
       return waitForConfiguration(
         id, "no group owns shard \(shard) in configuration \(configuration.number)")
     }
-    let addresses = record.peerAddresses
-    guard !addresses.isEmpty else {
+    guard !record.replicas.isEmpty else {
       return waitForConfiguration(id, "group \(group) has registered no addresses")
     }
-    return (.group(group, record.identity), addresses)
+    return Destination(party: .group(group, record.identity), record: record)
   }
 
   /// Asks for a newer configuration and makes the operation wait: for the first one as long as it
   /// takes, for a newer one no longer than a pause, because there may be none.
   @discardableResult
-  mutating func waitForConfiguration(_ id: OperationID, _ problem: String) -> (Party, [String])? {
+  mutating func waitForConfiguration(_ id: OperationID, _ problem: String) -> Destination? {
     operations[id]?.lastProblem = problem
     requestRefresh()
     if configuration == nil {
@@ -88,13 +88,16 @@ extension Clerk {
 
   /// The endpoint to try: the leader if it is known, else the next address in turn; none that
   /// failed a moment ago.
-  private mutating func choose(_ party: Party, _ addresses: [String]) -> Int? {
+  private mutating func choose(
+    _ party: Party, _ allAddresses: @autoclosure () -> [String]
+  ) -> Int? {
     let state = parties[party] ?? PartyState()
     if let preferred = state.preferred, let index = endpoint(at: preferred, isHint: true),
       endpoints[index].retryAt <= now.monotonic
     {
       return index
     }
+    let addresses = allAddresses()
     for step in 0..<addresses.count {
       let address = addresses[(state.cursor + step) % addresses.count]
       guard let index = endpoint(at: address, isHint: false),
@@ -133,6 +136,16 @@ extension Clerk {
     let ticket = enter(.paused, id)
     timers.push(.wake(ticket), at: until ?? now.monotonic &+ length)
   }
+}
+
+/// Who can carry out an operation, and where they are.
+struct Destination {
+  var party: Party
+  var plain: [String] = []
+  var record: GroupRecord?
+
+  /// Made when they are needed: mostly the leader is known.
+  var addresses: [String] { record?.peerAddresses ?? plain }
 }
 
 extension GroupRecord {

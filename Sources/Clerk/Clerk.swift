@@ -19,16 +19,15 @@ package struct Clerk: Sendable {
 
   /// The newest configuration seen.
   package internal(set) var configuration: Configuration?
-  var operations: [OperationID: Pending] = [:]
-  var nextOperation: UInt64 = 1
+  var operations = Slab<Pending>()
   /// Operations of callers; without any, what the clerk does for itself rests too.
   var userCount = 0
   var ready = Queue<Ticket>()
   /// Operations that a newer configuration may help.
   var waitingForConfiguration: [Ticket] = []
 
-  var attempts: [UInt64: Attempt] = [:]
-  var nextRequest: UInt64 = 1
+  /// Requests without a reply, by the id that they carry.
+  var attempts = Slab<Attempt>()
   /// Requests in the order they were sent, for the timeout that is the same for all.
   var timeouts = Queue<(request: UInt64, at: UInt64)>()
   var timers = TimerHeap()
@@ -41,7 +40,7 @@ package struct Clerk: Sendable {
   /// Endpoints with something to send.
   var touched: [Int] = []
   var parties: [Party: PartyState] = [:]
-  var sessions: [ShardID?: Session] = [:]
+  var sessions = SessionTable()
   /// Sessions with room for operations that wait for it.
   var freedSessions: [ShardID?] = []
 
@@ -87,19 +86,20 @@ package struct Clerk: Sendable {
     -> OperationID
   {
     self.now.monotonic = max(self.now.monotonic, now.monotonic)
-    let id = OperationID(rawValue: nextOperation)
+    let pending = Pending(.user(operation), deadline: deadline)
     if let error = refusal(of: operation) {
-      nextOperation += 1
-      effects.finished.append((id, .failed(error)))
-      return id
+      let key = operations.insert(pending)
+      _ = operations.remove(key)
+      effects.finished.append((OperationID(rawValue: key), .failed(error)))
+      return OperationID(rawValue: key)
     }
     userCount += 1
-    return start(Pending(.user(operation), deadline: deadline))
+    return start(pending)
   }
 
   /// Forgets an operation: it is not reported any more, though it may still be applied.
   package mutating func cancel(_ id: OperationID) {
-    if operations[id]?.isUser == true { forget(id) }
+    if operations[id]?.work.isUser == true { forget(id) }
   }
 
   /// Takes in what happened and does all that can be done now.
@@ -130,9 +130,7 @@ package struct Clerk: Sendable {
   }
 
   mutating func start(_ pending: Pending) -> OperationID {
-    let id = OperationID(rawValue: nextOperation)
-    nextOperation += 1
-    operations[id] = pending
+    let id = OperationID(rawValue: operations.insert(pending))
     if pending.deadline < .max { timers.push(.deadline(id), at: pending.deadline) }
     ready.append(Ticket(operation: id, token: 0))
     return id
@@ -141,9 +139,7 @@ package struct Clerk: Sendable {
   /// Moves an operation to another state, which voids the tickets of the former one.
   @discardableResult
   mutating func enter(_ state: Pending.State, _ id: OperationID) -> Ticket {
-    let token = (operations[id]?.token ?? 0) &+ 1
-    operations[id]?.token = token
-    operations[id]?.state = state
+    let token = operations[id]?.enter(state) ?? 0
     let ticket = Ticket(operation: id, token: token)
     if state == .ready { ready.append(ticket) }
     return ticket

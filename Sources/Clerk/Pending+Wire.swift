@@ -3,10 +3,10 @@ import Sessions
 import ShardMap
 import Wire
 
-extension Pending {
+extension Pending.Work {
   /// The request; `nil` for a write without its number.
   func body(_ write: WriteID?) -> Request.Body? {
-    switch work {
+    switch self {
     case .refresh: .query(nil)
     case .openSession(let shard): .openSession(shard)
     case .user(.get(let key)): .get(key: key)
@@ -21,7 +21,7 @@ extension Pending {
 
   /// Whether a reply, other than a refusal, is one to this.
   func isAnswered(by reply: Reply.Body) -> Bool {
-    switch (work, reply) {
+    switch (self, reply) {
     case (.refresh, .configuration), (.openSession, .session), (.user(.get), .value),
       (.user(.get), .noKey), (.user(.write), .written), (.user(.query), .configuration),
       (.user(.control), .done), (.user(.register), .done),

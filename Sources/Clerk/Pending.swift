@@ -53,6 +53,8 @@ struct Pending {
   /// Counts the changes of `state`.
   var token: UInt32 = 0
   var write: WriteID?
+  /// Of the key that it is about, once it is known how keys map.
+  var shard: ShardID?
   /// Requests that were given up but may still be answered.
   var late: [UInt64] = []
   var attempts = 0
@@ -70,20 +72,29 @@ struct Pending {
     self.deadline = deadline
   }
 
-  var isUser: Bool { if case .user = work { true } else { false } }
+  /// Goes on to another state; the new token is returned.
+  mutating func enter(_ state: State) -> UInt32 {
+    self.state = state
+    token &+= 1
+    return token
+  }
 
   /// The session that the operation needs: `.some(nil)` is the controller's.
-  func sessionKey(_ layout: ShardLayout?) -> ShardID?? {
+  var sessionKey: ShardID?? {
     switch work {
-    case .user(.write(let key, _)): layout.map { .some($0.shard(of: key)) } ?? nil
+    case .user(.write): shard.map { .some($0) } ?? nil
     case .user(.control): .some(nil)
     default: nil
     }
   }
+}
+
+extension Pending.Work {
+  var isUser: Bool { if case .user = self { true } else { false } }
 
   /// Whether carrying it out changes something.
   var isMutation: Bool {
-    switch work {
+    switch self {
     case .user(.write), .user(.control), .user(.register), .user(.toGroup(_, _, .deleteShard)): true
     default: false
     }
@@ -111,7 +122,7 @@ struct Endpoint {
   var output: [UInt8] = []
   var queue = Queue<(ticket: Ticket, party: Party)>()
   /// Requests without a reply, late ones not counted.
-  var inFlight: Set<UInt64> = []
+  var inFlight = 0
   var lastReceived: UInt64 = 0
   /// Failures since the last reply.
   var failures = 0
@@ -122,7 +133,7 @@ struct Endpoint {
 
   init(address: String) { self.address = address }
 
-  var isIdle: Bool { queue.isEmpty && inFlight.isEmpty && output.isEmpty }
+  var isIdle: Bool { queue.isEmpty && inFlight == 0 && output.isEmpty }
 }
 
 /// The exactly-once window of this clerk at one shard, or at the controller.
@@ -148,8 +159,8 @@ struct Session {
 
   /// The number's operation is over, and nobody waits for it any more.
   mutating func release(_ number: UInt64) {
-    answered.insert(number)
-    while answered.remove(first) != nil { first += 1 }
+    if number == first { first += 1 } else { answered.insert(number) }
+    while !answered.isEmpty, answered.remove(first) != nil { first += 1 }
   }
 
   /// Begins anew; those that wait go on waiting.
