@@ -1,8 +1,8 @@
 import Basics
 import ShardMap
 
-/// A table that hands out its own keys: an array with reused places, whose elements are changed where
-/// they are. A dictionary would move each of them out and in again for every change.
+/// A table that hands out its own keys: an array with reused places, whose elements are changed
+/// where they are. A dictionary would move each of them out and in again for every change.
 struct Slab<Element> {
   private static var slotBits: UInt64 { 24 }
 

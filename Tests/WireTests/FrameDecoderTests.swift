@@ -193,11 +193,11 @@ struct HostileFrameTests {
       "{\"type\":\"get\",\"id\":\"1\",\"key\":{\"b64\":\"YQ==YQ==\"}}",
       "{\"type\":\"get\",\"id\":\"1\",\"key\":{\"tail\":[0,5]}}",
       "{\"type\":\"get\",\"id\":\"1\",\"key\":{\"tail\":[5,0]}}",
-      "{\"type\":\"get\",\"id\":\"1\",\"key\":{\"tail\":[9223372036854775807,9223372036854775807]}}",
+      "{\"type\":\"get\",\"id\":\"1\",\"key\":{\"tail\":[9223372036854775807,4294967296]}}",
       "{\"type\":\"get\",\"id\":\"1\",\"key\":{\"tail\":[0]}}",
       "{\"type\":\"get\",\"id\":\"1\",\"key\":{\"tail\":[0,1,2]}}",
-      "{\"type\":\"delete\",\"id\":\"1\",\"key\":\"a\",\"seq\":\"1\",\"first\":\"1\",\"session\":\"1-2\"}",
-      "{\"type\":\"delete\",\"id\":\"1\",\"key\":\"a\",\"seq\":\"1\",\"first\":\"1\",\"session\":\"1\"}",
+      #"{"type":"delete","id":"1","key":"a","seq":"1","first":"1","session":"1-2"}"#,
+      #"{"type":"delete","id":"1","key":"a","seq":"1","first":"1","session":"1"}"#,
     ])
   func badDocuments(_ json: String) throws {
     #expect(failure(frame(json: Array(json.utf8), tail: [1, 2, 3, 4])) != nil)
@@ -206,8 +206,9 @@ struct HostileFrameTests {
   @Test("documents that look odd and are good JSON are read")
   func oddDocuments() throws {
     let spaced =
-      " {\n\t\"new\" : [ { \"deep\" : [ null , true , -1.5e+3 , { } , [ ] , \"\\ud83d\\ude00\" ] } ] ,"
-      + " \"key\" : \"\\u0061\\/\\b\\f\\n\\r\\t\\\"\\\\\\u00e9\\ud83d\\ude00\" , \"id\":\"1\",\"type\":\"get\" } \r\n"
+      " {\n\t\"new\" : [ { \"deep\" : [ null , true, -1.5e+3 , { }, [ ], \"\\ud83d\\ude00\" ] } ]"
+      + #" , "key" : "\u0061\/\b\f\n\r\t\"\\\u00e9\ud83d\ude00" , "id":"1","type":"get" } "#
+      + "\r\n"
     let key = Array("a/\u{8}\u{C}\n\r\t\"\\é😀".utf8)
     #expect(try decodeJSON(spaced) == .request(Request(id: 1, body: .get(key: key))))
   }
