@@ -69,8 +69,8 @@ private func environment() -> [String: String] {
   return variables
 }
 
-// A log or output that nobody reads any more must not end a replica, and a write beyond the limit of
-// a file's size is to fail like any other.
+// A log or output that nobody reads any more must not end a replica, and a write beyond the limit
+// of a file's size is to fail like any other.
 signal(SIGPIPE, SIG_IGN)
 signal(SIGXFSZ, SIG_IGN)
 exit(execute(Array(CommandLine.arguments.dropFirst())).rawValue)
