@@ -102,5 +102,6 @@ let package = Package(
     tests("SimulationTests", ["Basics", "Journal", "Simulation", "Wire"]),
     tests("StorageTests", ["Basics", "ShardMap", "Raft", "Journal", "Storage"]),
     tests("JournalTests", ["Basics", "Checksums", "ShardMap", "Raft", "Journal", "Simulation"]),
+    tests("CLITests", ["shardkv-cli", "Arguments", "Basics", "ShardMap", "Wire", "Raft"]),
   ]
 )

@@ -1,0 +1,106 @@
+import ShardMap
+import Wire
+
+extension App {
+  /// A key in messages: quoted, with what cannot be printed escaped, not too long.
+  private func shown(_ key: [UInt8]) -> String {
+    JSON.bytes(Array(key.prefix(80))).text + (key.count > 80 ? "…" : "")
+  }
+
+  func get() throws -> ExitCode {
+    let key = try key()
+    switch try reply(.get(key: key), makeClients()) {
+    case .value(let value, let version):
+      if isJSON {
+        Output.line(
+          JSON.fields(["key": .bytes(key), "value": .bytes(value), "version": .count(version)])
+            .text)
+      } else {
+        Output.data(value)
+        if Output.isTerminal { Output.data([UInt8(ascii: "\n")]) }
+      }
+      return .done
+    case .noKey:
+      if isJSON { Output.line(JSON.fields(["key": .bytes(key), "value": .null]).text) }
+      Output.message("shardkv-cli: key \(shown(key)) not found")
+      return .no
+    case let body: throw unexpected(body)
+    }
+  }
+
+  func write(_ operation: WriteOperation) throws -> ExitCode {
+    let key = try key()
+    switch try reply(.write(key: key, operation), makeClients()) {
+    case .written(.written(let version)):
+      if isJSON {
+        Output.line(
+          JSON.fields(["key": .bytes(key), "applied": .bool(true), "version": .count(version)])
+            .text)
+      } else {
+        Output.line("OK")
+      }
+      return .done
+    case .written(let answer):
+      if isJSON { Output.line(JSON.fields(["key": .bytes(key), "applied": .bool(false)]).text) }
+      let reason =
+        answer == .compareFailed ? "does not hold the expected value, nothing changed" : "not found"
+      Output.message("shardkv-cli: key \(shown(key)) \(reason)")
+      return .no
+    case let body: throw unexpected(body)
+    }
+  }
+
+  func compareAndSet() throws -> ExitCode {
+    let isAbsent = parsed.isOn("absent")
+    guard parsed.operands.count == (isAbsent ? 2 : 3) else {
+      throw Failure(.usage, "cas takes KEY OLD NEW, or KEY NEW with --absent")
+    }
+    if !isAbsent, parsed.operands[1] == "-", parsed.operands[2] == "-" {
+      throw Failure(.usage, "only one of OLD and NEW can come from standard input")
+    }
+    let expected = isAbsent ? nil : try value(1)
+    return try write(.compareAndSet(expected: expected, value: try value(isAbsent ? 1 : 2)))
+  }
+
+  func locate() throws -> ExitCode {
+    let key = try key()
+    let clients = makeClients()
+    let view = try ClusterView.gather(self, clients, needsConfiguration: true)
+    guard let configuration = view.configuration else {
+      throw Failure(.unavailable, "the controllers gave no configuration")
+    }
+    let shard = configuration.layout.shard(of: key)
+    let assignment = configuration.shards[shard.index]
+    let owner = configuration.owner(of: shard)
+    let group = view.groups.first { $0.group == owner && $0.group != .none }
+    let state = group?.report(of: shard)?.status.name
+    let slot = configuration.layout.mapping == .slots ? ShardLayout.slot(of: key) : nil
+    let addresses = configuration.groups[owner]?.replicas.map(\.peer) ?? []
+    if isJSON {
+      Output.line(
+        JSON.fields([
+          "key": .bytes(key), "slot": slot.map { .integer($0) } ?? .null,
+          "shard": .integer(shard.index), "group": .integer(Int(owner.rawValue)),
+          "status": state.map { .string($0) } ?? .null,
+          "leader": group?.leaderAddress.map { .string($0) } ?? .null,
+          "replicas": .array(addresses.map { .string($0) }),
+          "configuration": .count(configuration.number.rawValue),
+          "since": .count(assignment.since.rawValue),
+        ]).text)
+    } else {
+      var lines = [["key", shown(key)]]
+      if let slot { lines.append(["slot", String(slot)]) }
+      lines.append(["shard", "\(shard)" + (state.map { "  (\($0))" } ?? "")])
+      lines.append(["group", owner == .none ? "none: no group has joined" : "\(owner)"])
+      lines.append(["leader", group?.leaderAddress ?? "none right now"])
+      lines.append(["replicas", addresses.joined(separator: " ")])
+      lines.append([
+        "since", "configuration \(assignment.since) (newest: \(configuration.number))",
+      ])
+      for line in lines {
+        Output.line(line[0] + String(repeating: " ", count: 10 - line[0].count) + line[1])
+      }
+    }
+    return owner == .none ? .no : .done
+  }
+}

@@ -1,0 +1,64 @@
+import ShardMap
+import Wire
+
+extension ClusterView {
+  /// Whether every member group has a leader and could lose a replica no worse than when whole.
+  var isHealthy: Bool {
+    configuration != nil
+      && groups.filter(\.isMember).allSatisfy { $0.silent.isEmpty && $0.leader != nil }
+  }
+
+  /// What matters, in sentences: how many failures each group survives, and what is wrong.
+  func sentences() -> [(text: String, isGood: Bool)] {
+    var lines: [(text: String, isGood: Bool)] = []
+    if configuration == nil {
+      lines.append(("The controllers gave no configuration: \(problem ?? "no reason")", false))
+    }
+    let members = groups.filter(\.isMember)
+    let whole = members.filter { $0.silent.isEmpty && $0.leader != nil }
+    let counts = Set(whole.map(\.survives))
+    if whole.count == members.count, counts.count == 1, let count = counts.first {
+      lines.append(("Every group survives \(failures(count)).", count > 0))
+    } else {
+      for view in members { lines.append(sentence(view)) }
+    }
+    if members.count == 1, configuration != nil {
+      lines.append(("No group has joined yet: 'shardkv-cli join GID=HOST:PORT,…' adds one.", false))
+    }
+    return lines
+  }
+
+  private func sentence(_ view: GroupView) -> (text: String, isGood: Bool) {
+    let name = view.group == .none ? "The controllers" : "Group \(view.group)"
+    let verb = view.group == .none ? "survive" : "survives"
+    let silent =
+      view.silent.isEmpty
+      ? "" : " (\(view.silent.joined(separator: ", ")) does not answer)"
+    if view.survives < 0 {
+      let have = view.group == .none ? "have" : "has"
+      return ("\(name) \(have) lost the majority\(silent): \(consequence(view))", false)
+    }
+    guard view.leader != nil else {
+      return ("\(name): no leader right now, an election should end this soon\(silent).", false)
+    }
+    return ("\(name) \(verb) \(failures(view.survives))\(silent).", view.silent.isEmpty)
+  }
+
+  private func consequence(_ view: GroupView) -> String {
+    if view.group == .none {
+      return "data is served, but no group can join, leave or be looked up anew."
+    }
+    let shards = configuration?.shards.indices.filter {
+      configuration?.shards[$0].owner == view.group
+    }
+    return "shards \(ranges(shards ?? [])) are unavailable. Start its nodes again."
+  }
+
+  private func failures(_ count: Int) -> String {
+    switch count {
+    case ..<1: "no failure"
+    case 1: "1 failure"
+    default: "\(count) failures"
+    }
+  }
+}

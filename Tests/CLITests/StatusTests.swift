@@ -1,0 +1,109 @@
+import Basics
+import Raft
+import ShardMap
+import Testing
+import Wire
+
+@testable import shardkv_cli
+
+struct StatusTests {
+  let layout = ShardLayout(mapping: .slots, shardCount: 4)
+
+  func replicas(_ group: UInt32) -> [ReplicaAddress] {
+    (1...3).map {
+      ReplicaAddress(id: ReplicaID(rawValue: UInt64(group * 10 + $0)), peer: "h:71\(group)\($0)")
+    }
+  }
+
+  /// Two groups of three; group 1 owns shards 0 and 1.
+  func configuration() throws -> Configuration {
+    var configuration = Configuration(layout: try #require(layout))
+    configuration.number = ConfigNumber(2)
+    for number in [UInt32(1), 2] {
+      configuration.groups[GroupID(number)] = GroupRecord(
+        identity: GroupIdentity(rawValue: UInt64(number)), membershipIndex: 1,
+        replicas: replicas(number))
+    }
+    for shard in 0..<4 { configuration.shards[shard].owner = GroupID(shard < 2 ? 1 : 2) }
+    return configuration
+  }
+
+  /// Every node answers; the first of each group leads.
+  func statuses() -> [String: NodeStatus] {
+    var all: [String: NodeStatus] = [:]
+    for group in [UInt32(0), 1, 2] {
+      let replicas = replicas(group)
+      for (index, replica) in replicas.enumerated() {
+        all[replica.peer] = NodeStatus(
+          cluster: ClusterID(rawValue: 1), group: GroupID(group), replica: replica.id,
+          role: index == 0 ? .leader : .follower, term: Term(3), leader: replicas[0].id,
+          firstIndex: LogIndex(1), lastIndex: LogIndex(9), commitIndex: LogIndex(9),
+          appliedIndex: LogIndex(9), snapshotIndex: .zero, journalBytes: 100, snapshotBytes: 0,
+          configuration: ConfigNumber(2), replicas: replicas, voters: replicas.map(\.id),
+          shards: group == 0
+            ? []
+            : [0, 1].map {
+              NodeStatus.ShardReport(
+                shard: ShardID($0 + (group == 1 ? 0 : 2)), status: .serving, isOwned: true, keys: 1,
+                bytes: 10)
+            }, counters: [])
+      }
+    }
+    return all
+  }
+
+  func view(_ statuses: [String: NodeStatus]) throws -> ClusterView {
+    ClusterView(
+      try configuration(), nil, controllers: replicas(0).map(\.peer), statuses)
+  }
+
+  @Test func aWholeClusterInOneSentence() throws {
+    let view = try view(statuses())
+    #expect(view.sentences().map(\.text) == ["Every group survives 1 failure."])
+    #expect(view.isHealthy)
+    #expect(view.moves.isEmpty)
+    #expect(view.unsettled(left: []) == nil)
+  }
+
+  @Test func aSilentReplicaIsNamed() throws {
+    var statuses = statuses()
+    statuses["h:7112"] = nil
+    let texts = try view(statuses).sentences().map(\.text)
+    #expect(
+      texts == [
+        "The controllers survive 1 failure.",
+        "Group 1 survives no failure (h:7112 does not answer).", "Group 2 survives 1 failure.",
+      ])
+  }
+
+  @Test func aLostMajorityNamesItsShards() throws {
+    var statuses = statuses()
+    statuses["h:7121"] = nil
+    statuses["h:7123"] = nil
+    let view = try view(statuses)
+    let text = view.sentences().map(\.text).joined(separator: "\n")
+    #expect(text.contains("Group 2 has lost the majority (h:7121, h:7123 does not answer)"))
+    #expect(text.contains("shards 2-3 are unavailable"))
+    #expect(!view.isHealthy)
+  }
+
+  @Test func movesAreSeenFromBothSidesAndBeforeTheyBegin() throws {
+    var statuses = statuses()
+    statuses["h:7111"]?.shards[1].status = .bePulling
+    statuses["h:7121"]?.shards[0].status = .pulling
+    var configuration = try configuration()
+    configuration.shards[1] = ShardAssignment(
+      owner: GroupID(2), since: ConfigNumber(2), source: GroupID(1), left: ConfigNumber(2))
+    configuration.shards[2] = ShardAssignment(
+      owner: GroupID(2), since: ConfigNumber(2), source: GroupID(1), left: ConfigNumber(2))
+    configuration.shards[3] = ShardAssignment(
+      owner: GroupID(1), since: ConfigNumber(3), source: GroupID(2), left: ConfigNumber(3))
+    let view = ClusterView(
+      configuration, nil, controllers: replicas(0).map(\.peer), statuses)
+    #expect(
+      view.moves.map { "\($0.shard) \($0.from)-\($0.to) \($0.state)" } == [
+        "1 1-2 BePulling", "2 1-2 Pulling", "3 2-1 Waiting",
+      ])
+    #expect(view.unsettled(left: []) != nil)
+  }
+}
