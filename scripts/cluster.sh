@@ -70,7 +70,10 @@ make_folders() {
         --members "$(
           IFS=,
           echo "${members[*]}"
-        )" 7<&- 9>&- >/dev/null
+        )" 7<&- 9>&- >/dev/null 2>>"$STATE/$node/log" || {
+        tail -n 3 "$STATE/$node/log" >&2
+        die 70 "cannot make the data folder of $node"
+      }
       touch "$STATE/$node/made"
     fi
     i=$((i + 1))

@@ -1,7 +1,7 @@
-/// What became of appends, each of a token of its own, judged by the values that are there afterwards.
+/// What became of appends, each of a token of its own, judged by the values there afterwards.
 ///
-/// Token number `t` is written as its decimal digits, padding dots and a semicolon, so that a value is
-/// the list of the tokens that were applied, in the order in which they were.
+/// Token number `t` is written as its decimal digits, padding dots and a semicolon, so that a value
+/// is the list of the tokens that were applied, in the order in which they were.
 struct AppendCheck: Sendable {
   enum Outcome: UInt8, Sendable {
     case pending, acknowledged, unknown, failed
@@ -105,8 +105,8 @@ struct AppendCheck: Sendable {
     return verdict
   }
 
-  /// The tokens of one key's value in order, each with where it ends; those that do not belong there
-  /// are counted and left out.
+  /// The tokens of one key's value in order, each with where it ends; those that do not belong
+  /// there are counted and left out.
   private func tokens(
     in value: [UInt8], key: Int, _ verdict: inout Verdict, _ seen: inout [UInt8]
   ) -> [(token: Int, end: Int)] {

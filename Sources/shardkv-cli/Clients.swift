@@ -53,8 +53,8 @@ final class Clients {
     return clerks[client].submit(operation, deadline: overflow ? .max : deadline, now: now)
   }
 
-  /// Sends what was submitted, waits until something happens (or `deadline`, monotonic nanoseconds),
-  /// and gives what has ended.
+  /// Sends what was submitted, waits until something happens (or `deadline`, monotonic
+  /// nanoseconds), and gives what has ended.
   func turn(until deadline: UInt64) -> [Finished] {
     var finished: [Finished] = []
     now = Loop.now()

@@ -103,7 +103,7 @@ struct ClusterView {
     return found.values.sorted { $0.shard < $1.shard }
   }
 
-  /// Why moves are not over yet, or a group that left still holds something; `nil` when all is done.
+  /// Why moves are not over yet, or a group that left still holds something; `nil`: all is done.
   func unsettled(left: [GroupID]) -> String? {
     guard let configuration else { return "the controllers do not answer" }
     if let move = moves.first(where: { $0.to != .none }) {

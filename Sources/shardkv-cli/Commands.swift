@@ -20,10 +20,13 @@ let commandTable = CommandTable(
   commands: dataCommands + watchingCommands + [benchCommand] + growingCommands,
   footer: """
 
-    A VALUE of '-' is read from standard input; '--' ends the options. Data goes to standard output,
-    everything else to standard error.
-    EXIT CODES  0 done   1 the answer is no (missing key, failed compare, refused change)   64 wrong usage
-                69 unavailable, not applied   70 internal error   75 outcome unknown: may have been applied
+    A VALUE of '-' is read from standard input; '--' ends the options. Data goes to standard
+    output, everything else to standard error.
+
+    EXIT CODES
+      0  done                         69  unavailable, not applied
+      1  the answer is no             70  internal error
+     64  wrong usage                  75  outcome unknown: it may have been applied
     More: README.md and docs/HANDBOOK.md
     """)
 
