@@ -54,7 +54,8 @@ extension RaftNode {
     let known = leadership.peers
     leadership.peers = membership.everyone.filter { $0 != id }.map { replica in
       known.first { $0.id == replica }
-        ?? Progress(id: replica, next: log.last.index.next, tick: ticks)
+        // The change itself is the first thing that a new replica is sent.
+        ?? Progress(id: replica, next: log.last.index, tick: ticks)
     }
     leadership.isDue = true
   }
@@ -329,7 +330,9 @@ extension AppendReply {
 extension AppendRequest {
   /// Whether a leader of `term` can have sent this.
   fileprivate func isSound(term: Term) -> Bool {
-    guard previous.index.rawValue < 1 << 62 else { return false }
+    guard previous.index.rawValue < 1 << 62, previous.index > .zero || previous == .zero else {
+      return false
+    }
     var last = previous
     var stamp: UInt64 = 0
     for entry in entries {

@@ -10,6 +10,7 @@ extension Cluster {
     let from = number(of: message.from)
     let to = number(of: message.to)
     guard nodes[from].isConnected, nodes[to].isConnected else { return }
+    if brokenLinks.contains(Link(from, to)) { return }
     var delay: UInt64 = 200
     if message.isRequest {
       if !isReliable {

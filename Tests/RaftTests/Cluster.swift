@@ -21,8 +21,20 @@ final class Cluster {
     var count = 0
     var hash: UInt64 = 0
     var arriving: [[UInt8]] = []
+    /// Snapshots of a leader that replaced its state.
+    var installs = 0
     /// Milliseconds that its wall clock is off.
     var skew: Int64 = 0
+  }
+
+  struct Link: Hashable {
+    var from: Int
+    var to: Int
+
+    init(_ from: Int, _ to: Int) {
+      self.from = from
+      self.to = to
+    }
   }
 
   let ids: [ReplicaID]
@@ -34,6 +46,8 @@ final class Cluster {
   var settings = RaftSettings()
   var isReliable = true
   var isLongReordering = false
+  /// Links that lose everything, each in one direction.
+  var brokenLinks: Set<Link> = []
   var snapshotEvery: Int?
   var syncMicroseconds = 300
 
@@ -49,11 +63,12 @@ final class Cluster {
   var leaderOfTerm: [UInt64: ReplicaID] = [:]
   var reads: [(node: Int, outcome: ReadOutcome)] = []
 
-  init(_ count: Int, seed: UInt64, snapshotEvery: Int? = nil) {
+  init(_ count: Int, seed: UInt64, snapshotEvery: Int? = nil, bugs: PlantedBugs = []) {
     ids = (1...count).map { ReplicaID(rawValue: UInt64($0)) }
     nodes = Array(repeating: Node(), count: count)
     generator = SeededGenerator(seed: seed)
     self.snapshotEvery = snapshotEvery
+    settings.bugs = bugs
     settings.retainedEntries = snapshotEvery == nil ? settings.retainedEntries : 0
     for node in 0..<count { start(node) }
   }
@@ -133,8 +148,10 @@ final class Cluster {
   /// One turn of a node: `input`, then everything that it makes of it.
   func turn(_ number: Int, _ input: (inout RaftNode) -> Void) {
     let wall = Int64(1_700_000_000_000) + Int64(now / 1000) + nodes[number].skew
-    nodes[number].raft?.setTime(Moment(monotonic: now * 1000, wall: UInt64(wall)))
-    if nodes[number].raft != nil { input(&nodes[number].raft!) }
+    guard var raft = nodes[number].raft.take() else { return }
+    raft.setTime(Moment(monotonic: now * 1000, wall: UInt64(wall)))
+    input(&raft)
+    nodes[number].raft = raft
     while nodes[number].raft?.hasReady == true, let ready = nodes[number].raft?.takeReady() {
       carryOut(ready, on: number)
     }
@@ -213,6 +230,7 @@ final class Cluster {
         turn(number) { $0.compact(upTo: snapshot.metadata) }
       case .install(let snapshot):
         nodes[number].journal = []
+        nodes[number].installs += 1
         restore(number, from: snapshot)
         turn(number) { $0.snapshotRestored(snapshot.metadata) }
       }

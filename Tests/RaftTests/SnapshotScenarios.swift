@@ -83,5 +83,6 @@ import Testing
       leader = try cluster.checkOneLeader()
     }
     #expect(cluster.nodes.allSatisfy { $0.disk.snapshot != nil })
+    if kind == .cut { #expect(cluster.nodes.contains { $0.installs > 0 }) }
   }
 }

@@ -1,0 +1,199 @@
+import Basics
+import Raft
+import Testing
+
+/// Elections, by the sections of the paper and the numbers of known bugs.
+@Suite struct ElectionTests {
+  private func request(_ last: EntryID, pre: Bool = false, transfer: Bool = false) -> Message.Body {
+    .voteRequest(VoteRequest(last: last, isPreVote: pre, isTransfer: transfer))
+  }
+
+  /// §5.2: each server votes for at most one candidate in a term, first come first served.
+  @Test func section52OneVotePerTerm() {
+    var bench = Bench()
+    bench.hear(2, term: 1, request(.zero))
+    #expect(bench.votes == [VoteReply(isGranted: true, isPreVote: false)])
+    bench.hear(3, term: 1, request(.zero))
+    #expect(bench.votes == [VoteReply(isGranted: false, isPreVote: false)])
+    bench.hear(2, term: 1, request(.zero))
+    #expect(bench.votes == [VoteReply(isGranted: true, isPreVote: false)])
+  }
+
+  /// B1: the vote is handed out to be made durable, and its reply waits for that.
+  @Test func b1VoteIsDurableBeforeItIsSent() {
+    var bench = Bench()
+    bench.hear(2, term: 4, request(.zero))
+    #expect(bench.hardState == HardState(term: Term(4), vote: Bench.ids[1]))
+    #expect(bench.sent.isEmpty && bench.sentAfterSync.count == 1)
+    var restarted = Bench(term: 4, vote: Bench.ids[1])
+    restarted.hear(3, term: 4, request(.zero))
+    #expect(restarted.votes == [VoteReply(isGranted: false, isPreVote: false)])
+  }
+
+  /// §5.4.1: the vote is refused to a candidate whose log is less up to date.
+  @Test(arguments: [
+    (3, 1, false), (4, 1, false), (2, 2, false), (3, 2, true), (4, 2, true), (1, 3, true),
+  ]) func section541UpToDate(index: UInt64, term: UInt64, isGranted: Bool) {
+    var bench = Bench(entries: Bench.entries([1, 1, 2]), term: 2)
+    bench.hear(2, term: 5, request(Bench.id(index, term)))
+    #expect(bench.votes.map(\.isGranted) == [isGranted])
+  }
+
+  /// B2: votes of an older term, of strangers and of learners do not count.
+  @Test func b2OldAndForeignVotesDoNotCount() {
+    var bench = Bench(voters: 5, term: 3)
+    while bench.node.role == .follower { bench.tick(1) }
+    bench.hear(2, term: 4, .voteReply(VoteReply(isGranted: true, isPreVote: true)))
+    bench.hear(3, term: 4, .voteReply(VoteReply(isGranted: true, isPreVote: true)))
+    #expect(bench.node.role == .candidate && bench.node.term == Term(4))
+    bench.hear(2, term: 4, .voteReply(VoteReply(isGranted: true, isPreVote: false)))
+    bench.hear(2, term: 4, .voteReply(VoteReply(isGranted: true, isPreVote: false)))
+    bench.hear(3, term: 3, .voteReply(VoteReply(isGranted: true, isPreVote: false)))
+    bench.hear(4, term: 4, .voteReply(VoteReply(isGranted: true, isPreVote: true)))
+    bench.node.step(
+      Message(
+        from: ReplicaID(rawValue: 99), to: Bench.ids[0], term: Term(4),
+        body: .voteReply(VoteReply(isGranted: true, isPreVote: false))))
+    #expect(bench.node.role == .candidate)
+    bench.hear(3, term: 4, .voteReply(VoteReply(isGranted: true, isPreVote: false)))
+    #expect(bench.node.role == .leader)
+  }
+
+  /// B5: any reply with a higher term is made durable and ends leadership; old replies do nothing.
+  @Test func b5HigherTermsInReplies() {
+    var bench = Bench()
+    bench.win()
+    let term = bench.node.term.rawValue
+    bench.hear(
+      2, term: term - 1,
+      .appendReply(AppendReply(outcome: .matched(LogIndex(1)), round: 0, wall: 0)))
+    #expect(bench.node.role == .leader && bench.node.commitIndex == .zero)
+    bench.hear(2, term: term + 3, .appendReply(AppendReply(outcome: .heard, round: 0, wall: 0)))
+    #expect(bench.node.role == .follower && bench.hardState == HardState(term: Term(term + 3)))
+  }
+
+  /// Thesis §9.6: a PreVote raises no terms and binds nobody.
+  @Test func preVoteChangesNothing() {
+    var bench = Bench(term: 2)
+    bench.hear(2, term: 3, request(.zero, pre: true))
+    #expect(bench.votes == [VoteReply(isGranted: true, isPreVote: true)])
+    #expect(bench.sentAfterSync.isEmpty && bench.node.term == Term(2))
+    bench.hear(3, term: 3, request(.zero, pre: true))
+    #expect(bench.votes.map(\.isGranted) == [true])
+  }
+
+  /// Thesis §4.2.3: who hears from a leader does not vote, unless the leader itself asked for it.
+  @Test func liveLeaderIsNotDeposed() {
+    var bench = Bench()
+    bench.append(term: 1, after: .zero)
+    bench.hear(3, term: 9, request(.zero))
+    #expect(bench.votes.isEmpty && bench.node.term == Term(1))
+    bench.hear(3, term: 9, request(.zero, pre: true))
+    #expect(bench.votes.isEmpty && bench.node.term == Term(1))
+    bench.hear(3, term: 9, request(.zero, transfer: true))
+    #expect(bench.votes.map(\.isGranted) == [true])
+  }
+
+  /// §5.2: timeouts are drawn anew, within the range.
+  @Test func section52TimeoutsDiffer() {
+    var seen: Set<Int> = []
+    var bench = Bench()
+    for _ in 0..<20 {
+      bench.append(term: bench.node.term.rawValue + 1, after: .zero)
+      var ticks = 0
+      while bench.node.role == .follower {
+        bench.tick(1)
+        ticks += 1
+      }
+      #expect(RaftSettings().electionTicks.contains(ticks))
+      seen.insert(ticks)
+    }
+    #expect(seen.count > 8)
+  }
+
+  /// B7: a leader that hears no quorum steps down within one timeout, and drops its reads.
+  @Test func b7DeafLeaderStepsDown() {
+    var bench = Bench()
+    bench.win()
+    bench.acknowledge(2, 1)
+    bench.node.read(context: 4)
+    bench.tick(RaftSettings().electionTicks.lowerBound + 1)
+    #expect(bench.node.role == .follower && bench.node.leader == nil)
+    #expect(bench.reads == [.dropped(context: 4)])
+  }
+
+  /// B6: 1, 2 and 3 hear each other, 4 hears only 2 and 5 only 3; the leader stays.
+  @Test func b6PartlyConnectedNodesDoNotDepose() throws {
+    let cluster = Cluster(5, seed: 11)
+    try cluster.one(1, 5)
+    let leader = try cluster.checkOneLeader()
+    let order = (0..<5).map { cluster.after(leader, $0) }
+    let (a, b, c, d, e) = (order[1], order[2], order[0], order[3], order[4])
+    for pair in [(d, a), (d, c), (d, e), (e, a), (e, b)] {
+      cluster.brokenLinks.insert(Cluster.Link(pair.0, pair.1))
+      cluster.brokenLinks.insert(Cluster.Link(pair.1, pair.0))
+    }
+    let term = cluster.term(leader)
+    cluster.run(milliseconds: 20_000)
+    #expect(cluster.isLeader(leader) && cluster.term(leader) == term)
+    try cluster.one(2, 4)
+  }
+
+  /// B7: a leader that hears but is not heard loses leadership.
+  @Test func b7MuteLeaderIsReplaced() throws {
+    let cluster = Cluster(3, seed: 12)
+    try cluster.one(1, 3)
+    let leader = try cluster.checkOneLeader()
+    for node in cluster.everyone { cluster.brokenLinks.insert(Cluster.Link(leader, node)) }
+    cluster.run(milliseconds: 3000)
+    #expect(!cluster.isLeader(leader))
+    let others = cluster.everyone.filter { $0 != leader }
+    #expect(others.contains(where: cluster.isLeader))
+    cluster.brokenLinks = []
+    try cluster.one(2, 3)
+  }
+
+  /// Thesis §3.10: leadership moves to a voter that has everything, without waiting for a timeout.
+  @Test func transferMovesLeadership() throws {
+    let cluster = Cluster(3, seed: 13)
+    try cluster.one(1, 3)
+    let leader = try cluster.checkOneLeader()
+    let target = cluster.after(leader, 1)
+    _ = cluster.propose(2, at: leader)
+    cluster.turn(leader) { $0.transferLeadership(to: cluster.ids[target]) }
+    #expect(cluster.propose(3, at: leader) == nil)
+    cluster.run(milliseconds: 50)
+    #expect(cluster.isLeader(target) && !cluster.isLeader(leader))
+    try cluster.one(4, 3)
+  }
+
+  /// B30: a transfer to itself, to a stranger or to one that is away changes nothing for long.
+  @Test func b30TransferToNobody() throws {
+    let cluster = Cluster(3, seed: 14)
+    try cluster.one(1, 3)
+    let leader = try cluster.checkOneLeader()
+    cluster.turn(leader) { $0.transferLeadership(to: cluster.ids[leader]) }
+    cluster.turn(leader) { $0.transferLeadership(to: ReplicaID(rawValue: 77)) }
+    #expect(cluster.propose(2, at: leader) != nil)
+    cluster.cut(cluster.after(leader, 1))
+    _ = cluster.propose(3, at: leader)
+    cluster.turn(leader) { $0.transferLeadership(to: cluster.ids[cluster.after(leader, 1)]) }
+    cluster.run(milliseconds: 1200)
+    #expect(cluster.isLeader(leader))
+    try cluster.one(4, 2)
+  }
+
+  /// A single voter leads at once, but commits only what its own disk has (B16).
+  @Test func b16SingleVoterWaitsForItsDisk() {
+    var bench = Bench(voters: 1)
+    while bench.node.role != .leader { bench.tick(1, syncs: false) }
+    #expect(bench.node.commitIndex == .zero && !bench.node.isReadyToServe)
+    bench.node.read(context: 1)
+    bench.drain(syncs: false)
+    #expect(bench.reads.isEmpty)
+    bench.node.persisted(bench.node.lastID)
+    bench.drain()
+    #expect(bench.node.commitIndex == LogIndex(1) && bench.node.isReadyToServe)
+    #expect(bench.reads == [.confirmed(context: 1, index: LogIndex(1))])
+  }
+}

@@ -1,0 +1,102 @@
+import Basics
+import Raft
+import Testing
+
+/// ReadIndex, thesis §6.4.
+@Suite struct ReadTests {
+  private func led() -> Bench {
+    var bench = Bench()
+    bench.win()
+    bench.acknowledge(2, 1)
+    return bench
+  }
+
+  @Test func oneRoundForAllReadsOfATurn() {
+    var bench = led()
+    bench.forget()
+    for context: UInt64 in 1...5 { bench.node.read(context: context) }
+    bench.drain()
+    #expect(bench.appends(to: 2).map(\.round) == [1] && bench.appends(to: 3).map(\.round) == [1])
+    #expect(bench.reads.isEmpty && bench.handed == Bench.id(1, bench.node.term.rawValue))
+    bench.acknowledge(3, 1, round: 1)
+    #expect(
+      bench.reads == (1...5).map { .confirmed(context: UInt64($0), index: LogIndex(1)) })
+  }
+
+  /// B8: a reply to what was sent before the read does not confirm it, and neither does a round
+  /// that was never sent.
+  @Test func b8OnlyLaterRepliesConfirm() {
+    var bench = led()
+    bench.node.read(context: 1)
+    bench.acknowledge(2, 1, round: 0)
+    #expect(bench.reads.isEmpty)
+    bench.node.read(context: 2)
+    bench.drain()
+    bench.acknowledge(2, 1, round: 1)
+    #expect(bench.reads == [.confirmed(context: 1, index: LogIndex(1))])
+    bench.node.read(context: 3)
+    bench.acknowledge(2, 1, round: 900)
+    #expect(bench.reads == [.confirmed(context: 2, index: LogIndex(1))])
+  }
+
+  /// B9: leadership ends, and with it what was not confirmed.
+  @Test func b9LeaderChangeDropsReads() {
+    var bench = led()
+    bench.node.read(context: 1)
+    bench.drain()
+    bench.node.read(context: 2)
+    bench.append(from: 3, term: bench.node.term.rawValue + 1, after: .zero)
+    #expect(bench.reads == [.dropped(context: 1), .dropped(context: 2)])
+    bench.node.read(context: 3)
+    bench.forget()
+    bench.drain()
+    #expect(bench.reads == [.dropped(context: 3)])
+  }
+
+  /// B11: before an entry of its own term is committed a leader knows nothing for certain.
+  @Test func b11ReadsWaitForTheOwnTerm() {
+    var bench = Bench(entries: Bench.entries([1, 1]), term: 1)
+    bench.win()
+    bench.node.read(context: 1)
+    bench.drain()
+    bench.acknowledge(2, 2)
+    #expect(bench.reads.isEmpty)
+    bench.acknowledge(2, 3)
+    #expect(bench.appends(to: 2).last?.round == 1)
+    bench.acknowledge(2, 3, round: 1)
+    #expect(bench.reads == [.confirmed(context: 1, index: LogIndex(3))])
+  }
+
+  /// A follower whose disk is busy answers a round at once.
+  @Test func roundsDoNotWaitForTheDisk() {
+    var bench = Bench()
+    bench.append(term: 1, after: .zero, Bench.entries([1]), round: 3, syncs: false)
+    #expect(bench.sent.count == 1 && bench.sentAfterSync.count == 1)
+    #expect(bench.outcomes == [.heard, .matched(LogIndex(1))])
+  }
+
+  /// J1: on the smaller side of a partition no read is confirmed once the other side can have
+  /// another leader; on the larger side it sees the last write.
+  @Test(arguments: 1...5) func j1PartitionedLeaderConfirmsNothing(seed: UInt64) throws {
+    let cluster = Cluster(3, seed: seed)
+    try cluster.one(1, 3)
+    let old = try cluster.checkOneLeader()
+    cluster.cut(old)
+    cluster.turn(old) { $0.read(context: 1) }
+    try cluster.one(2, 2)
+    cluster.turn(old) { $0.read(context: 2) }
+    cluster.run(milliseconds: 2000)
+    #expect(
+      cluster.reads.map(\.outcome) == [.dropped(context: 1), .dropped(context: 2)])
+    cluster.connect(old)
+    let leader = try cluster.checkOneLeader()
+    cluster.turn(leader) { $0.read(context: 3) }
+    cluster.run(milliseconds: 20)
+    guard case .confirmed(3, let index) = cluster.reads.last?.outcome else {
+      Issue.record("the read was not confirmed")
+      return
+    }
+    #expect(cluster.truth[index.rawValue] != nil)
+    #expect(index >= LogIndex(cluster.truth.keys.max() ?? 0))
+  }
+}
