@@ -42,7 +42,7 @@ write_all() { for ((i = 0; i < KEYS; i++)); do cli append "key$i" "$1" >/dev/nul
 read_all() { for ((i = 0; i < KEYS; i++)); do expect "$1" cli get "key$i"; done; }
 
 step "start 3 controllers and 2 groups of 3"
-cluster up --detach --fresh >/dev/null
+cluster up --detach --fresh >/dev/null 2>&1
 step "write and read $KEYS keys"
 write_all a
 read_all a
@@ -63,7 +63,7 @@ write_all d
 cluster remove-group 1
 read_all abcd
 step "stop everything and start it again"
-cluster down
-cluster up --detach >/dev/null
+cluster down 2>/dev/null
+cluster up --detach >/dev/null 2>&1
 read_all abcd
 step "done"

@@ -225,7 +225,8 @@ import Testing
     #expect(throws: ByteError.self) { try Membership(encoded: bytes + [0]) }
   }
 
-  /// The clock is the median: one wrong clock moves nothing, in either direction, and it never falls.
+  /// The clock is the median: one wrong clock moves nothing, in either direction, and it never
+  /// falls.
   @Test(arguments: [0, 1_000_000_000_000] as [UInt64]) func stampIsTheMedian(wrong: UInt64) throws {
     var bench = Bench()
     bench.win()
