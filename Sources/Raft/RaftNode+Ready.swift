@@ -28,9 +28,10 @@ extension RaftNode {
       ready.committed = log.slice(from: commitHanded.next, through: commitIndex)
       commitHanded = commitIndex
     }
-    if let reply = following.reply, let leader {
+    if let reply = following.reply {
+      // Whoever forgot its leader since has nobody to tell; the next leader will ask again.
       following.reply = nil
-      sendAfterSync(.appendReply(reply), to: leader)
+      if let leader { sendAfterSync(.appendReply(reply), to: leader) }
     }
     swap(&ready.messages, &messages)
     swap(&ready.messagesAfterSync, &messagesAfterSync)
