@@ -17,6 +17,9 @@ extension Journal {
   /// The newest snapshot that is durable.
   package var newestSnapshot: StoredSnapshot? { snapshots.last?.stored }
 
+  /// Bytes of the newest snapshot's file; 0 without one.
+  package var newestSnapshotBytes: UInt64 { snapshots.last?.size ?? 0 }
+
   /// Begins the file of a snapshot, own or received; one that was being written is abandoned.
   package mutating func beginSnapshot(_ metadata: SnapshotMetadata) -> [FileEffect] {
     var effects = abandonSnapshot()

@@ -32,6 +32,9 @@ extension Node {
   /// Bytes of the journal after the newest snapshot was begun, for tests of compaction.
   package var journalBytesSinceSnapshot: UInt64 { disk.journal.bytesSinceSnapshot }
 
+  /// Bytes of the newest snapshot, for the same.
+  package var newestSnapshotBytes: UInt64 { disk.journal.newestSnapshotBytes }
+
   // Stopping.
 
   /// New requests are sent elsewhere, and leadership is handed to the follower that has most.

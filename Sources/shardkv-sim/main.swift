@@ -1,1 +1,29 @@
-print("not built yet")
+import Arguments
+import Basics
+import Glibc
+import Simulation
+
+// Runs clusters in virtual time, seed by seed, each under its own mixture of faults.
+
+let arguments = CommandLine.arguments
+
+// A worker is this program started again by itself: it reports each seed on stdout.
+if arguments.count == 6, arguments[1] == Worker.command {
+  Worker.run(Array(arguments.dropFirst(2)))
+  exit(0)
+}
+
+switch SimulatorProgram.table.parse(Array(arguments.dropFirst()), environment: [:]) {
+case .help(let text):
+  print(text)
+case .version:
+  print("shardkv-sim \(SimulatorProgram.version)")
+case .wrong(let error):
+  SimulatorProgram.complain(error)
+case .run(let command):
+  do {
+    exit(try SimulatorProgram.run(command))
+  } catch {
+    SimulatorProgram.complain(error)
+  }
+}

@@ -1,0 +1,142 @@
+import Basics
+import Checksums
+import Raft
+import ShardKV
+import ShardKVServer
+import ShardMap
+import Sessions
+import Wire
+
+/// An entry that one replica applied.
+package struct AppliedEntry: Sendable {
+  package var entry: EntryID
+  package var payload: [UInt8]
+  /// What a client that waits for it would be told.
+  package var answer: WriteAnswer?
+}
+
+/// What a node shows of itself after a turn.
+package struct NodeObservation: Sendable {
+  package var role: Role
+  package var term: Term
+  package var commitIndex: LogIndex
+  package var appliedIndex: LogIndex
+  package var configuration: ConfigNumber
+}
+
+/// The answer that each write of a run was applied with, wherever its shard was at that time.
+package final class WriteLedger {
+  var answers: [WriteID: WriteAnswer] = [:]
+  package init() {}
+}
+
+/// What must hold among all replicas of one group, and over their whole life: called with what each
+/// shows after each turn.
+package final class GroupWatch {
+  package let group: GroupID
+  private let fail: (String) -> Void
+
+  /// The host that led in a term.
+  private var leaderOfTerm: [UInt64: Int] = [:]
+  /// Term and checksum of the command at an index, as the first replica applied it; 0 where nobody
+  /// applied a command.
+  private var commands: [UInt64] = []
+  /// State hashes at some indexes, with the host that showed it first.
+  private var hashes: [UInt64: (hash: UInt64, host: Int)] = [:]
+  private var lastSeen: [Int: (incarnation: Int, observation: NodeObservation)] = [:]
+  private let ledger: WriteLedger
+  private var didHandOver = false
+
+  package private(set) var leaderChanges = 0
+  package private(set) var commandCount = 0
+  package private(set) var configuration = ConfigNumber.zero
+  /// The highest index that any replica applied.
+  package private(set) var furthest = LogIndex.zero
+  /// The host that applied furthest.
+  package private(set) var furthestHost: Int?
+
+  package init(group: GroupID, ledger: WriteLedger, fail: @escaping (String) -> Void) {
+    self.group = group
+    self.ledger = ledger
+    self.fail = fail
+  }
+
+  package func observe(_ observation: NodeObservation, host: Int, incarnation: Int, name: String) {
+    if observation.role == .leader {
+      let leader = leaderOfTerm.updateValue(host, forKey: observation.term.rawValue)
+      if leader == nil { leaderChanges += 1 }
+      if let leader, leader != host {
+        fail("hosts \(leader) and \(host) (\(name)) both led in term \(observation.term)")
+      }
+    }
+    if let last = lastSeen[host], last.incarnation == incarnation {
+      if observation.term < last.observation.term
+        || observation.commitIndex < last.observation.commitIndex
+        || observation.appliedIndex < last.observation.appliedIndex
+        || observation.configuration < last.observation.configuration
+      {
+        fail("\(name) went back: \(last.observation) then \(observation)")
+      }
+    }
+    if observation.appliedIndex > observation.commitIndex {
+      fail("\(name) applied what is not committed: \(observation)")
+    }
+    lastSeen[host] = (incarnation, observation)
+    if observation.appliedIndex > furthest {
+      furthest = observation.appliedIndex
+      furthestHost = host
+      if observation.configuration < configuration {
+        fail("\(name) is furthest and in \(observation.configuration) after \(configuration)")
+      }
+      configuration = observation.configuration
+    }
+  }
+
+  /// The same command at an index everywhere, and the same answer to a write however often it is in
+  /// the log.
+  package func applied(_ applied: AppliedEntry, name: String) {
+    let index = Int(clamping: applied.entry.index.rawValue)
+    if index >= commands.count {
+      commands.append(contentsOf: repeatElement(0, count: index + 1 - commands.count))
+    }
+    let sum = UInt64(CRC32C.checksum(applied.payload)) | applied.entry.term.rawValue << 32 | 1 << 63
+    if commands[index] == 0 {
+      commands[index] = sum
+      commandCount += 1
+      checkAnswer(applied, name)
+    } else if commands[index] != sum {
+      fail("\(name) applied another command at \(index) than its group: \(applied.entry)")
+    }
+  }
+
+  package func hash(_ hash: UInt64, at index: LogIndex, host: Int, name: String) {
+    if let known = hashes[index.rawValue] {
+      if known.hash != hash {
+        fail("\(name) has another state at \(index) than host \(known.host)")
+      }
+    } else {
+      hashes[index.rawValue] = (hash, host)
+    }
+  }
+
+  /// True if a command of the hand-over of shards was applied since the last call.
+  package func takeHandOver() -> Bool {
+    defer { didHandOver = false }
+    return didHandOver
+  }
+
+  private func checkAnswer(_ applied: AppliedEntry, _ name: String) {
+    guard group != .none, let command = try? ShardGroupMachine.decode(applied.payload) else {
+      return
+    }
+    guard case .write(let id, _, _) = command else {
+      didHandOver = true
+      return
+    }
+    guard let answer = applied.answer else { return }
+    let identity = WriteID(session: id.session, sequence: id.sequence, firstUnanswered: 0)
+    if let first = ledger.answers.updateValue(answer, forKey: identity), first != answer {
+      fail("\(name) applied \(identity) twice: \(first), then \(answer)")
+    }
+  }
+}

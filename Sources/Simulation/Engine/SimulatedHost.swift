@@ -1,0 +1,48 @@
+import Basics
+import ShardKVServer
+
+/// A machine of the simulation: a process, its disk, its clocks and what waits for its next turn.
+package final class SimulatedHost {
+  package let index: Int
+  package let name: String
+  /// Where it listens; `nil` for clients.
+  package let address: String?
+  /// Starts a process from what is on the disk, `nil` for hosts that never restart.
+  let boot: ((SimulatedHost, Moment) throws -> any SimulatedProcess)?
+
+  package var disk = SimulatedDisk()
+  package var clock = HostClock()
+  /// `nil` while the process is dead.
+  package internal(set) var process: (any SimulatedProcess)?
+  /// Counts processes of this host, so that what was meant for an old one does not reach a new one.
+  package internal(set) var incarnation = 0
+  /// Stopped as by SIGSTOP: inputs wait, clocks go on.
+  package internal(set) var isPaused = false
+  /// The next sync takes at least so many nanoseconds.
+  package var syncStall = 0
+  /// The next sync fails, and with it the process.
+  package var failsNextSync = false
+
+  var inbox: [NodeInput] = []
+  var isTurnScheduled = false
+  /// The virtual time of the timer event that counts.
+  var timerAt: UInt64?
+  /// No turn begins before: the one before, or its sync, still runs.
+  var busyUntil: UInt64 = 0
+  var sync: NodeSync?
+  /// The virtual second of the last turn, and the turns in it.
+  var turnSecond: UInt64 = 0
+  var turnsInSecond = 0
+
+  init(
+    index: Int, name: String, address: String?,
+    boot: ((SimulatedHost, Moment) throws -> any SimulatedProcess)?
+  ) {
+    self.index = index
+    self.name = name
+    self.address = address
+    self.boot = boot
+  }
+
+  package var isUp: Bool { process != nil }
+}

@@ -1,0 +1,42 @@
+import Basics
+import ShardKVServer
+import Wire
+
+/// What runs on a host: a node, or a client. It decides; the ``Simulator`` acts for it.
+package protocol SimulatedProcess: AnyObject {
+  func turn(_ now: Moment, _ inputs: [NodeInput]) -> NodeEffects
+  /// When it wants a turn without inputs, in nanoseconds of its own monotonic clock.
+  var nextDeadline: UInt64? { get }
+}
+
+/// The clocks of one host, as functions of virtual time.
+package struct HostClock: Sendable {
+  /// What the monotonic clock showed when virtual time began.
+  package var bootOffset: UInt64 = 0
+  /// How much faster than virtual time the monotonic clock runs, in parts per million.
+  package var driftPPM: Int64 = 0
+  /// What the wall clock is wrong by, in milliseconds.
+  package var wallOffset: Int64 = 0
+
+  /// Where virtual time begins on a right wall clock: 2026-01-01, in milliseconds since 1970.
+  package static let wallAtStart: Int64 = 1_767_225_600_000
+
+  package init() {}
+
+  package func moment(at time: UInt64) -> Moment {
+    let drift = Int64(time / 1_000_000) * driftPPM
+    let wall = Self.wallAtStart + Int64(time / nanosecondsPerMillisecond) + wallOffset
+    return Moment(
+      monotonic: bootOffset + UInt64(Int64(time) + drift), wall: UInt64(max(0, wall)))
+  }
+
+  /// The first virtual time at which the monotonic clock shows at least `deadline`.
+  package func time(ofMonotonic deadline: UInt64) -> UInt64 {
+    guard deadline > bootOffset else { return 0 }
+    let elapsed = deadline - bootOffset
+    guard driftPPM != 0, elapsed < 1 << 60 else { return elapsed }
+    var time = UInt64(Double(elapsed) / (1 + Double(driftPPM) / 1_000_000))
+    while moment(at: time).monotonic < deadline { time += 1_000 }
+    return time
+  }
+}

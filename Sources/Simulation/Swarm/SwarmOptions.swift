@@ -1,0 +1,138 @@
+import Basics
+import ShardMap
+
+/// What one seed's run is like. Every seed draws its own mixture, and most leave most faults out:
+/// what never happens in a run gives room to what happens often (swarm testing, Groce et al. 2012).
+package struct SwarmOptions: Sendable {
+  package var seed: UInt64
+  /// Virtual seconds of the whole run.
+  package var seconds: Int
+  package var bugs: PlantedBugs
+
+  package var controllers = 3
+  /// Replicas of each group.
+  package var groups: [Int] = []
+  package var shardCount = 10
+  package var mapping = ShardLayout.Mapping.slots
+  package var clients = 4
+  package var keys = 5
+  /// Milliseconds between two operations of a client.
+  package var thinkTime = 5...50
+  package var valueBytes = 1...20
+
+  package var conditions = NetworkConditions()
+  /// Mean milliseconds between two of a kind; 0: never.
+  package var crashPause = 0
+  package var powerCutShare = 0.5
+  package var massCrashPause = 0
+  /// Milliseconds that a dead process stays dead.
+  package var downTime = 100...3_000
+  package var partitionPause = 0
+  package var partitionTime = 200...5_000
+  package var oneWayShare = 0.0
+  package var stopPause = 0
+  package var stopTime = 50...4_000
+  package var clockStepPause = 0
+  /// Largest step of a wall clock in milliseconds.
+  package var clockStep = 5_000
+  package var driftPPM = 0
+  package var syncStallPause = 0
+  package var syncFailurePause = 0
+  package var sync = 100_000...1_000_000
+
+  package var snapshotBytes: UInt64 = 64 << 10
+  package var segmentBytes = 64 << 10
+  /// Mean milliseconds between two changes of the configuration.
+  package var controlPause = 0
+
+  package init(seed: UInt64, seconds: Int = 60, bugs: PlantedBugs = []) {
+    self.seed = seed
+    self.seconds = seconds
+    self.bugs = bugs
+    var generator = SeededGenerator(seed: seed)
+    drawCluster(&generator)
+    drawNetwork(&generator)
+    drawFaults(&generator)
+  }
+
+  private mutating func drawCluster(_ generator: inout SeededGenerator) {
+    controllers = generator.chance(0.15) ? 1 : 3
+    groups = (0..<generator.next(in: 1...3)).map { _ in
+      [3, 3, 3, 3, 1, 5][generator.next(in: 0..<6)]
+    }
+    shardCount = [1, 2, 4, 10, 16][generator.next(in: 0..<5)]
+    mapping = generator.chance(0.3) ? .firstByte : .slots
+    clients = generator.next(in: 2...5)
+    keys = generator.next(in: 2...8)
+    let pause = [5, 20, 50, 100][generator.next(in: 0..<4)]
+    thinkTime = pause...(3 * pause)
+    valueBytes = generator.chance(0.2) ? 1...2_000 : 1...20
+    snapshotBytes = [1 << 10, 4 << 10, 16 << 10, 256 << 10][generator.next(in: 0..<4)]
+    segmentBytes = [4 << 10, 16 << 10, 64 << 10, 256 << 10][generator.next(in: 0..<4)]
+    if groups.count > 1, generator.chance(0.8) {
+      controlPause = [300, 1_000, 3_000, 8_000][generator.next(in: 0..<4)]
+    }
+  }
+
+  private mutating func drawNetwork(_ generator: inout SeededGenerator) {
+    conditions.latency =
+      [
+        50_000...200_000, 100_000...1_000_000, 500_000...5_000_000, 100_000...30_000_000,
+      ][generator.next(in: 0..<4)]
+    func rate(_ generator: inout SeededGenerator, _ most: Double) -> Double {
+      guard generator.chance(0.5) else { return 0 }
+      return most * Double(generator.next(in: 1...100)) / 100
+    }
+    conditions.loss = rate(&generator, 0.15)
+    conditions.duplication = rate(&generator, 0.15)
+    conditions.holding = rate(&generator, 0.3)
+    conditions.holdTime = 1_000_000...[20, 200, 2_000][generator.next(in: 0..<3)] * 1_000_000
+    conditions.breaking = rate(&generator, 0.01)
+    conditions.corruption = generator.chance(0.3) ? rate(&generator, 0.003) : 0
+    conditions.splitting = [0, 0.02, 0.3][generator.next(in: 0..<3)]
+    conditions.cutStyle = NetworkConditions.CutStyle.allCases[generator.next(in: 0..<3)]
+  }
+
+  private mutating func drawFaults(_ generator: inout SeededGenerator) {
+    func pause(_ generator: inout SeededGenerator, _ chance: Double, _ range: ClosedRange<Int>)
+      -> Int
+    {
+      generator.chance(chance) ? generator.next(in: range) : 0
+    }
+    crashPause = pause(&generator, 0.6, 500...10_000)
+    powerCutShare = [0, 0.5, 1][generator.next(in: 0..<3)]
+    massCrashPause = pause(&generator, 0.3, 5_000...20_000)
+    partitionPause = pause(&generator, 0.6, 1_000...10_000)
+    oneWayShare = [0, 0.3, 1][generator.next(in: 0..<3)]
+    stopPause = pause(&generator, 0.4, 1_000...10_000)
+    clockStepPause = pause(&generator, 0.3, 1_000...10_000)
+    clockStep = [200, 5_000, 3_600_000][generator.next(in: 0..<3)]
+    driftPPM = generator.chance(0.3) ? [100, 10_000, 100_000][generator.next(in: 0..<3)] : 0
+    syncStallPause = pause(&generator, 0.3, 1_000...10_000)
+    syncFailurePause = pause(&generator, 0.2, 5_000...20_000)
+    sync =
+      [20_000...100_000, 100_000...1_000_000, 1_000_000...20_000_000][
+        generator.next(in: 0..<3)]
+  }
+}
+
+extension SwarmOptions: CustomStringConvertible {
+  /// All that was drawn, on one line.
+  package var description: String {
+    func every(_ name: String, _ pause: Int) -> String {
+      pause == 0 ? "" : " \(name)=\(pause)ms"
+    }
+    let network = conditions
+    return """
+      controllers=\(controllers) groups=\(groups) shards=\(shardCount) clients=\(clients) \
+      keys=\(keys) snapshot=\(snapshotBytes)B segment=\(segmentBytes)B \
+      latency=\(network.latency)ns loss=\(network.loss) duplication=\(network.duplication) \
+      holding=\(network.holding) breaking=\(network.breaking) corruption=\(network.corruption) \
+      splitting=\(network.splitting) cut=\(network.cutStyle)\(every("crash", crashPause))\
+      \(every("massCrash", massCrashPause))\(every("partition", partitionPause)) \
+      oneWay=\(oneWayShare)\(every("stop", stopPause))\(every("clockStep", clockStepPause)) \
+      drift=\(driftPPM)ppm\(every("syncStall", syncStallPause))\
+      \(every("syncFailure", syncFailurePause))\(every("control", controlPause))
+      """
+  }
+}

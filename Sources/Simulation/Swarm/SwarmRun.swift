@@ -1,0 +1,163 @@
+import Basics
+import Clerk
+import Raft
+import ShardKVServer
+import ShardMap
+import Wire
+
+/// What one seed's run came to.
+package struct SwarmResult: Sendable {
+  package var seed: UInt64
+  package var failure: SimulationFailure?
+  package var traceHash: UInt64 = 0
+  package var totals = SwarmTotals()
+}
+
+/// One seed: a cluster under faults while clients work, then healed; then it must come to rest, with
+/// everything acknowledged readable and every history linearizable.
+package final class SwarmRun {
+  private let options: SwarmOptions
+  private let cluster: SimulatedCluster
+  private let nemesis: Nemesis
+  private let administrator: SwarmAdministrator
+  private let notes = SwarmClient.Notes()
+  private var clients: [SwarmClient] = []
+
+  /// Virtual nanoseconds that the cluster has after everything healed for all that is still open,
+  /// and again for coming to rest.
+  package static let recoveryTime: UInt64 = 30_000_000_000
+
+  package init(_ options: SwarmOptions, tracer: ((String) -> Void)? = nil) {
+    self.options = options
+    var generator = SeededGenerator(seed: options.seed ^ 0x5EED_0F57_A271_1E55)
+    cluster = SimulatedCluster(
+      plan: Self.plan(options), settings: Self.settings(options), seed: generator.next())
+    cluster.simulator.tracer = tracer
+    nemesis = Nemesis(cluster, options, seed: generator.next())
+    administrator = SwarmAdministrator(cluster, options, generator: generator.fork())
+    for number in 1...options.clients {
+      clients.append(
+        SwarmClient(
+          number: number, cluster: cluster, options: options, notes: notes,
+          generator: generator.fork()))
+    }
+  }
+
+  private static func plan(_ options: SwarmOptions) -> ClusterPlan {
+    guard let layout = ShardLayout(mapping: options.mapping, shardCount: options.shardCount) else {
+      fatalError("the options ask for \(options.shardCount) shards")
+    }
+    return ClusterPlan(
+      layout: layout, controllers: options.controllers,
+      groups: options.groups.enumerated().map { (GroupID(UInt32($0 + 1)), $1) })
+  }
+
+  private static func settings(_ options: SwarmOptions) -> NodeSettings {
+    var settings = NodeSettings()
+    settings.journal.segmentBytes = options.segmentBytes
+    settings.snapshotBytes = options.snapshotBytes
+    settings.raft.retainedEntries = 16
+    settings.shardChunkBytes = 512
+    settings.bugs = options.bugs
+    return settings
+  }
+
+  package func run() -> SwarmResult {
+    let simulator = cluster.simulator
+    cluster.startAll()
+    let all = cluster.plan.groups.dropFirst().map(\.id)
+    administrator.begin(joining: Array(all.prefix(max(1, all.count - 1))))
+    simulator.after(1_000_000_000) { [unowned self] in
+      nemesis.begin()
+      for client in clients { client.begin() }
+    }
+    let end = UInt64(options.seconds) * 1_000_000_000
+    simulator.run(until: end * 3 / 4)
+    rest()
+    if simulator.failure == nil, let failure = notes.history.check() {
+      simulator.fail(.wrongResult, failure.description)
+    }
+    // A quiet cluster goes on sending heartbeats for what is left.
+    simulator.run(until: end)
+    return result()
+  }
+
+  /// Heals everything, and asks for what a healthy cluster must be able to do.
+  private func rest() {
+    let simulator = cluster.simulator
+    nemesis.heal()
+    for client in clients { client.isStopping = true }
+    administrator.isStopping = true
+    wait("operations that were under way when everything healed") { [self] in
+      !clients.contains(where: \.isBusy) && !administrator.isBusy
+    }
+    var haveJoined = false
+    administrator.joinAll { haveJoined = true }
+    wait("all groups to join a healthy cluster") { haveJoined }
+    readEverything()
+    wait(nil) { [self] in
+      cluster.disagreement(among: cluster.plan.groups.dropFirst().map(\.id)) == nil
+    }
+    if simulator.failure == nil { readEverything() }
+  }
+
+  /// Every key, by every client at once: what was acknowledged must be readable.
+  private func readEverything() {
+    var left = clients.count
+    for client in clients { read(0, by: client) { left -= 1 } }
+    wait("reads of every key in a healthy cluster") { left == 0 }
+  }
+
+  private func read(_ number: Int, by client: SwarmClient, then: @escaping () -> Void) {
+    guard number < options.keys else { return then() }
+    client.run(.get, key: SwarmClient.key(number), timeout: Self.recoveryTime) {
+      [unowned self] outcome in
+      if case .failed(let error) = outcome {
+        cluster.simulator.fail(
+          .noProgress, "a read of key \(number) failed in a healthy cluster: \(error)")
+      }
+      read(number + 1, by: client, then: then)
+    }
+  }
+
+  private func wait(_ what: String?, until isDone: () -> Bool) {
+    let simulator = cluster.simulator
+    let deadline = simulator.now + Self.recoveryTime
+    while simulator.failure == nil, !isDone() {
+      guard simulator.now < deadline else {
+        let missing = cluster.disagreement(among: cluster.plan.groups.map(\.id)) ?? "nothing else"
+        for replica in cluster.replicas {
+          simulator.trace("\(replica.host.name): \(replica.node?.summary ?? "down")")
+          for link in simulator.network.links(of: replica.host.index) {
+            simulator.trace("\(replica.host.name) \(link)")
+          }
+        }
+        simulator.fail(.noProgress, "waited too long for \(what ?? "rest"): \(missing)")
+        return
+      }
+      simulator.run(until: simulator.now + 50_000_000)
+    }
+  }
+
+  private func result() -> SwarmResult {
+    let simulator = cluster.simulator
+    var totals = SwarmTotals()
+    totals.events = simulator.eventCount
+    totals.turns = simulator.turnCount
+    totals.operations = notes.completed
+    totals.unknown = notes.unknown
+    totals.unavailable = notes.unavailable
+    totals.leaderChanges = cluster.watches.reduce(0) { $0 + $1.leaderChanges }
+    totals.commands = cluster.watches.reduce(0) { $0 + $1.commandCount }
+    totals.configurations = Int(clamping: cluster.configuration.rawValue)
+    totals.handOvers = cluster.handOvers
+    totals.quorumChecks = cluster.quorumChecks
+    totals.faults = nemesis.counters
+    totals.network = simulator.network.counters
+    totals.tornWrites = simulator.hosts.reduce(0) { $0 + $1.disk.tornWrites }
+    totals.lostWrites = simulator.hosts.reduce(0) { $0 + $1.disk.lostWrites }
+    return SwarmResult(
+      seed: options.seed, failure: simulator.failure, traceHash: simulator.traceHash,
+      totals: totals)
+  }
+}

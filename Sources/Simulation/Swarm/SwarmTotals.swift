@@ -1,0 +1,63 @@
+/// Counts of what happened, of one run or of many together.
+package struct SwarmTotals: Sendable {
+  package var events = 0
+  package var turns = 0
+  package var operations = 0
+  package var unknown = 0
+  package var unavailable = 0
+  package var commands = 0
+  package var leaderChanges = 0
+  package var configurations = 0
+  package var handOvers = 0
+  package var quorumChecks = 0
+  package var lostWrites = 0
+  package var tornWrites = 0
+  package var faults = Nemesis.Counters()
+  package var network = NetworkCounters()
+
+  package init() {}
+
+  /// Every count under its name, in the order they are shown.
+  private static var fields: [(name: String, path: WritableKeyPath<SwarmTotals, Int>)] {
+    [
+      ("events", \.events), ("turns", \.turns), ("operations", \.operations),
+      ("unknownOutcomes", \.unknown), ("unavailable", \.unavailable), ("commands", \.commands),
+      ("leaderChanges", \.leaderChanges), ("configurations", \.configurations),
+      ("shardMoves", \.handOvers), ("quorumChecks", \.quorumChecks),
+      ("crashes", \.faults.crashes), ("powerCuts", \.faults.powerCuts),
+      ("massCrashes", \.faults.massCrashes), ("lostWrites", \.lostWrites),
+      ("tornWrites", \.tornWrites), ("partitions", \.faults.partitions),
+      ("oneWayPartitions", \.faults.oneWayPartitions), ("stops", \.faults.stops),
+      ("clockSteps", \.faults.clockSteps), ("syncStalls", \.faults.syncStalls),
+      ("syncFailures", \.faults.syncFailures), ("connections", \.network.connections),
+      ("refusedConnections", \.network.refused), ("brokenConnections", \.network.broken),
+      ("frames", \.network.frames), ("lostFrames", \.network.lost),
+      ("duplicatedFrames", \.network.duplicated), ("heldFrames", \.network.held),
+      ("corruptedFrames", \.network.corrupted), ("splitDeliveries", \.network.split),
+      ("cutOffDeliveries", \.network.cutOff),
+    ]
+  }
+
+  package static var names: [String] { fields.map(\.name) }
+
+  package var values: [Int] { Self.fields.map { self[keyPath: $0.path] } }
+
+  /// The counts in the order of ``names``; missing ones are 0.
+  package init(values: [Int]) {
+    for (field, value) in zip(Self.fields, values) { self[keyPath: field.path] = value }
+  }
+
+  package mutating func add(_ other: SwarmTotals) {
+    for field in Self.fields { self[keyPath: field.path] += other[keyPath: field.path] }
+  }
+
+  package subscript(name: String) -> Int? {
+    Self.fields.first { $0.name == name }.map { self[keyPath: $0.path] }
+  }
+}
+
+extension SwarmTotals: CustomStringConvertible {
+  package var description: String {
+    Self.fields.map { "\($0.name)=\(self[keyPath: $0.path])" }.joined(separator: " ")
+  }
+}
