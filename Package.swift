@@ -78,7 +78,7 @@ let package = Package(
         "Clerk", "ShardKVServer",
       ]
     ),
-    program("shardkv-sim", ["Basics", "Simulation"]),
+    program("shardkv-sim", ["Arguments", "Basics", "Simulation"]),
 
     tests(
       "ShardKVServerTests",
@@ -101,6 +101,7 @@ let package = Package(
     tests("RaftTests", ["Basics", "Raft"]),
     tests("SimulationTests", ["Basics", "Journal", "Simulation", "Wire"]),
     tests("StorageTests", ["Basics", "ShardMap", "Raft", "Journal", "Storage"]),
+    tests("ScenarioTests", ["Basics", "Clerk", "ShardMap", "Simulation", "Wire"]),
     tests("JournalTests", ["Basics", "Checksums", "ShardMap", "Raft", "Journal", "Simulation"]),
     tests("CLITests", ["shardkv-cli", "Arguments", "Basics", "ShardMap", "Wire", "Raft"]),
   ]
