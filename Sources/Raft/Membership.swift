@@ -20,6 +20,10 @@ package struct Membership: Hashable, Sendable {
     voters.contains(replica) || outgoing.contains(replica)
   }
 
+  package func includes(_ replica: ReplicaID) -> Bool {
+    isVoter(replica) || learners.contains(replica)
+  }
+
   /// Everyone that the leader replicates to, itself included, in ascending order.
   package var everyone: [ReplicaID] { Set(voters + outgoing + learners).sorted() }
 }

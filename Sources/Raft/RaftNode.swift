@@ -167,7 +167,7 @@ package struct RaftNode: Sendable {
     }
     // Replies count only from members. Requests are taken from anyone, because our own membership
     // may be the stale one (Raft §6).
-    if message.body.isReply, !membership.everyone.contains(message.from) { return }
+    if message.body.isReply, !membership.includes(message.from) { return }
     if message.term > term {
       guard enter(message) else { return }
     } else if message.term < term {
