@@ -98,8 +98,9 @@ struct SeedRange {
     if isJSON {
       let counts = zip(SwarmTotals.names, totals.values).map { "\"\($0)\":\($1)" }
       let failed = failures.map { "{\"seed\":\($0.seed),\"exitCode\":\($0.code)}" }
+        .joined(separator: ",")
       print(
-        "{\"seeds\":\(finished),\"firstSeed\":\(first),\"failures\":[\(failed.joined(separator: ","))],"
+        "{\"seeds\":\(finished),\"firstSeed\":\(first),\"failures\":[\(failed)],"
           + "\"seedsPerMinute\":\(seedsPerMinute),\"eventsPerMinute\":\(eventsPerMinute),"
           + "\(counts.joined(separator: ","))}")
     } else {

@@ -34,7 +34,7 @@ struct ControllerScenarios {
         }
         let record = GroupRecord(
           identity: GroupIdentity(rawValue: UInt64(group)), membershipIndex: 1, replicas: replicas)
-        let outcome = try client.await(.register(GroupID(group), record))
+        let outcome = try client.outcome(of: .register(GroupID(group), record))
         guard case .reply(.done) = outcome else { throw LabFailure("register: \(outcome)") }
       }
     }

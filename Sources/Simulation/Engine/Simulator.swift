@@ -288,8 +288,8 @@ package final class Simulator {
   }
 
   /// Ends the process at once. With `losesUnsynced` the disk loses, keeps or tears what was not
-  /// synced; otherwise the kernel still has it. With `silently` peers hear nothing, as when the whole
-  /// machine is gone; otherwise the kernel resets the connections.
+  /// synced; otherwise the kernel still has it. With `silently` peers hear nothing, as when the
+  /// whole machine is gone; otherwise the kernel resets the connections.
   package func crash(_ host: SimulatedHost, losesUnsynced: Bool, silently: Bool) {
     guard host.isUp else { return }
     trace("\(host.name) \(silently ? "loses its power" : "ends")")

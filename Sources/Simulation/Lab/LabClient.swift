@@ -26,7 +26,7 @@ package final class LabClient {
   }
 
   /// Any operation of a clerk, with all the time that a call may take.
-  package func await(_ operation: ClerkOperation) throws -> ClerkOutcome {
+  package func outcome(of operation: ClerkOperation) throws -> ClerkOutcome {
     var result: ClerkOutcome?
     lab.cluster.submit(operation, by: client, timeout: UInt64(LabCluster.callSeconds * 1e9)) {
       result = $0

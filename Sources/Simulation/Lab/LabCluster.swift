@@ -11,7 +11,8 @@ package struct LabFailure: Error, CustomStringConvertible {
   package init(_ description: String) { self.description = description }
 }
 
-/// A cluster for scenarios that are told step by step: calls drive virtual time until they are done.
+/// A cluster for scenarios that are told step by step: calls drive virtual time until they are
+/// done.
 package final class LabCluster {
   package struct Settings: Sendable {
     /// Each group's number and how many replicas it has.
@@ -187,7 +188,8 @@ package final class LabCluster {
     servers(of: group).compactMap { $0.node.map { Int(clamping: $0.snapshotBytes) } }.max() ?? 0
   }
 
-  /// At most eight times the size that asks for a snapshot; without such a size, no snapshot at all.
+  /// At most eight times the size that asks for a snapshot; without such a size, no snapshot at
+  /// all.
   package func checkLogs() throws {
     for group in settings.groups {
       let (log, snapshot) = (logBytes(of: group.id), snapshotBytes(of: group.id))
@@ -220,7 +222,7 @@ package final class LabCluster {
     let client = administratorClient()
     let deadline = seconds + Self.callSeconds
     while true {
-      switch try client.await(.control(command)) {
+      switch try client.outcome(of: .control(command)) {
       case .reply(.done): return
       case .reply(.refused(.invalid(let reason))):
         try patience(until: deadline, "\(command): \(reason)")
@@ -237,7 +239,7 @@ package final class LabCluster {
   }
 
   package func query(_ number: ConfigNumber? = nil) throws -> Configuration {
-    let outcome = try administratorClient().await(.query(number))
+    let outcome = try administratorClient().outcome(of: .query(number))
     guard case .reply(.configuration(let configuration)) = outcome else {
       throw LabFailure("query: \(outcome)")
     }

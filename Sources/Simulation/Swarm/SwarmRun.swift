@@ -13,8 +13,8 @@ package struct SwarmResult: Sendable {
   package var totals = SwarmTotals()
 }
 
-/// One seed: a cluster under faults while clients work, then healed; then it must come to rest, with
-/// everything acknowledged readable and every history linearizable.
+/// One seed: a cluster under faults while clients work, then healed; then it must come to rest,
+/// with everything acknowledged readable and every history linearizable.
 package final class SwarmRun {
   private let options: SwarmOptions
   private let cluster: SimulatedCluster
