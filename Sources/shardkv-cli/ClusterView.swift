@@ -103,6 +103,16 @@ struct ClusterView {
     return found.values.sorted { $0.shard < $1.shard }
   }
 
+  /// Those worth showing: a group that left and holds nothing any more is history.
+  var present: [GroupView] {
+    groups.filter { view in
+      if view.isMember || view.freshest?.shards.isEmpty == false { return true }
+      let isSource = moves.contains { $0.from == view.group }
+      return isSource
+        || configuration?.shards.contains { $0.owner == .none && $0.source == view.group } == true
+    }
+  }
+
   /// Why moves are not over yet, or a group that left still holds something; `nil`: all is done.
   func unsettled(left: [GroupID]) -> String? {
     guard let configuration else { return "the controllers do not answer" }

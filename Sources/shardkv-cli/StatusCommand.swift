@@ -99,7 +99,7 @@ extension App {
 
 extension ClusterView {
   fileprivate func groupRows() -> [[String]] {
-    groups.map { view in
+    present.map { view in
       let status = view.freshest
       let owned = status?.shards.filter(\.isOwned) ?? []
       let isController = view.group == .none
@@ -117,7 +117,7 @@ extension ClusterView {
   }
 
   fileprivate func replicaRows() -> [[String]] {
-    groups.flatMap { view in
+    present.flatMap { view in
       view.replicas.map { replica in
         let name = view.group == .none ? "controllers" : "\(view.group)"
         guard let status = replica.status else {
@@ -142,7 +142,7 @@ extension ClusterView {
 
   fileprivate func shardRows(isDetailed: Bool) -> [[String]] {
     var rows: [[String]] = []
-    for view in groups where view.group != .none {
+    for view in present where view.group != .none {
       let reports = view.freshest?.shards ?? []
       if isDetailed {
         rows += reports.map { row(view, $0.status, [$0]) }
@@ -172,7 +172,7 @@ extension ClusterView {
       "configuration": configuration.map { .count($0.number.rawValue) } ?? .null,
       "healthy": .bool(isHealthy),
       "summary": .array(sentences().map { .string($0.text) }),
-      "groups": .array(groups.map { json(of: $0) }),
+      "groups": .array(present.map { json(of: $0) }),
       "moves": .array(
         moves.map {
           JSON.fields([

@@ -32,6 +32,7 @@ func main() {
 	endpoints := flag.String("endpoints", "127.0.0.1:2379", "client addresses, comma separated")
 	clients := flag.Int("c", 64, "clients")
 	seconds := flag.Float64("z", 3, "seconds")
+	warmup := flag.Float64("warmup", 0, "seconds of load before measuring")
 	size := flag.Int("d", 256, "bytes of a value")
 	keys := flag.Int("r", 1000, "number of keys")
 	operation := flag.String("op", "put", "put or get (linearizable)")
@@ -57,7 +58,7 @@ func main() {
 	}
 	results := make([]result, *clients)
 	var group sync.WaitGroup
-	start := time.Now()
+	start := time.Now().Add(time.Duration(*warmup * float64(time.Second)))
 	end := start.Add(time.Duration(*seconds * float64(time.Second)))
 	for number := range connected {
 		group.Add(1)
@@ -74,7 +75,9 @@ func main() {
 					_, err = connected[number].Get(context.Background(), key)
 				}
 				after := time.Now()
-				if err != nil {
+				if now.Before(start) {
+					// Warming up.
+				} else if err != nil {
 					mine.errors++
 				} else {
 					mine.latencies = append(mine.latencies, after.Sub(now))
