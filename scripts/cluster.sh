@@ -144,7 +144,7 @@ start_everything() {
 }
 
 up() {
-  local groups="" detach="" fresh="" start
+  local groups="" detach="" fresh="" start g
   CONTROLLERS=3 REPLICAS=3
   while (($# > 0)); do
     case $1 in
@@ -175,6 +175,7 @@ up() {
         "use add-group and remove-group, or up --fresh"
     fi
   else
+    for ((g = 0; g <= ${groups:-2}; g++)); do need_free_ports "$g"; done
     make_cluster "${groups:-2}"
   fi
   if ! start_everything; then
@@ -300,7 +301,7 @@ add_group() {
   g=$(next_group)
   ((g <= 9)) || die "$EX_USAGE" "there are 9 groups already, and ports 71gi allow no more"
   trap 'say "interrupted: cluster.sh up goes on with group $g"; exit 130' INT TERM
-  for node in $(nodes_of "$g"); do need_free_port "$node"; done
+  need_free_ports "$g"
   make_group "$g"
   echo "$g" >"$STATE/highest"
   make_folders "$g"

@@ -136,6 +136,10 @@ need_free_port() {
   die "$EX_UNAVAILABLE" "port $port for node $1 is in use by $owner." \
     "Stop it, or choose other ports with SHARDKV_PORT_BASE"
 }
+need_free_ports() {
+  local node
+  for node in $(nodes_of "$1"); do need_free_port "$node"; done
+}
 
 launch() {
   local node=$1 pid started
