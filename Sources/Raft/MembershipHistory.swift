@@ -1,6 +1,6 @@
 import Basics
 
-/// The memberships that the log holds, so that one that is truncated can be taken back (B26).
+/// The memberships that the log holds, so that one that is truncated can be taken back.
 struct MembershipHistory: Sendable {
   struct Change: Sendable {
     var index: LogIndex

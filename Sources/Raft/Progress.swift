@@ -57,7 +57,7 @@ struct Progress: Sendable {
     next = last.next
   }
 
-  /// Takes note that everything up to `index` is there. Late replies change nothing (B14).
+  /// Takes note that everything up to `index` is there. Late replies change nothing.
   /// - Returns: whether `match` grew.
   @discardableResult
   mutating func acknowledge(_ index: LogIndex) -> Bool {

@@ -30,7 +30,7 @@ extension RaftNode {
   }
 
   /// Opens a round for the reads that wait, unless nothing of this term is committed yet: before
-  /// that a leader does not know what is committed (B11).
+  /// that a leader does not know what is committed.
   mutating func openReadRound() {
     guard !leadership.waitingReads.isEmpty, isReadyToServe else { return }
     leadership.round += 1
@@ -59,7 +59,7 @@ extension RaftNode {
     leadership.readBatches.removeFirst(confirmed)
   }
 
-  /// Leadership ends: whoever reads must ask again (B9).
+  /// Leadership ends: whoever reads must ask again.
   mutating func dropReads() {
     for batch in leadership.readBatches {
       for read in batch.reads { answer(read, index: nil) }

@@ -16,7 +16,7 @@ extension RaftNode {
   /// Puts an entry into the log.
   ///
   /// A membership is taken only when the last one is committed, and an entry of this term too:
-  /// otherwise two changes could have quorums without a common voter (B25).
+  /// otherwise two changes could have quorums without a common voter.
   /// - Returns: where it stands unless another leader takes its place; `nil` if this replica does
   ///   not lead, is handing leadership over, or has too much that is not committed.
   package mutating func propose(_ payload: [UInt8], kind: Entry.Kind = .command) -> EntryID? {
@@ -69,7 +69,7 @@ extension RaftNode {
         || leadership.peers.contains { $0.id == voter && ticks - $0.heardTick <= patience }
     }
     guard hearsQuorum else {
-      // Others may have elected another leader; who waits here should look for it (B7).
+      // Others may have elected another leader; who waits here should look for it.
       becomeFollower(term: term, leader: nil)
       return
     }

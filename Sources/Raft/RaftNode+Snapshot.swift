@@ -12,7 +12,7 @@ struct IncomingSnapshot: Sendable {
 
 extension RaftNode {
   /// Whether the outside is replacing the state machine; until it is done nothing is appended,
-  /// committed or campaigned for, so that the machine cannot be set back (B18).
+  /// committed or campaigned for, so that the machine cannot be set back.
   var isRestoring: Bool { incoming?.isComplete ?? false }
 
   // Sending.
@@ -172,7 +172,7 @@ extension RaftNode {
       behind: metadata.last.index, entriesMax: settings.retainedEntries,
       bytesMax: settings.retainedBytesMax)
     // A follower that is receiving an older snapshot needs the log after it, or it would be sent
-    // one snapshot after the other (B24); within limits.
+    // one snapshot after the other; within limits.
     let needed = leadership.peers.compactMap { $0.sending?.metadata.last.index }.min()
     if let needed, needed < cut {
       let furthest = log.cut(

@@ -203,7 +203,7 @@ package struct RaftNode: Sendable {
     return true
   }
 
-  /// Tells the sender of an old request which term it is (B5); old replies mean nothing.
+  /// Tells the sender of an old request which term it is; old replies mean nothing.
   private mutating func answerStale(_ message: Message) {
     switch message.body {
     case .voteRequest(let request):

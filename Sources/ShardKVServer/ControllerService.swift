@@ -48,7 +48,8 @@ package struct ControllerService: NodeService {
     switch machine.plan(id, command) {
     case .propose(let command): .propose(ControllerMachine.encode(command))
     case .answered(let number): .reply(.done(number))
-    case .refused(let reason): .reply(.refused(.invalid(reason)))
+    // A leader that was deposed unawares must not refuse by an old state: confirm it first.
+    case .refused: .read
     case .expired: .reply(.refused(.sessionExpired))
     }
   }
@@ -57,13 +58,25 @@ package struct ControllerService: NodeService {
     switch machine.planRegistration(group, record) {
     case .propose(let command): .propose(ControllerMachine.encode(command))
     case .unchanged: .reply(.done(machine.current.number))
-    case .refused(let reason): .reply(.refused(.invalid(reason)))
+    case .refused: .read
     }
   }
 
   package func read(_ body: Request.Body) -> Reply.Body {
-    guard case .query(let number) = body else { return .refused(.invalid("not a query")) }
-    return .configuration(machine.configuration(number))
+    switch body {
+    case .query(let number): return .configuration(machine.configuration(number))
+    case .control(let id, let command):
+      if case .refused(let reason) = machine.plan(id, command) {
+        return .refused(.invalid(reason))
+      }
+    case .register(let group, let record):
+      if case .refused(let reason) = machine.planRegistration(group, record) {
+        return .refused(.invalid(reason))
+      }
+    default: break
+    }
+    // It was to be refused when it came and is not any more.
+    return .refused(.notReady)
   }
 
   package func answerAnywhere(_ body: Request.Body) -> Reply.Body? { nil }

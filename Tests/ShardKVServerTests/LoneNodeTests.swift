@@ -78,6 +78,25 @@ struct LoneNodeTests {
     #expect(try group.ask(.get(key: [1]), on: other) == .refused(.wrongGroup(.zero)))
   }
 
+  @Test func joinOfAnUnknownGroupIsRefusedOnceLeadershipIsConfirmed() throws {
+    var node = try LoneNode<ControllerService>(group: 0)
+    node.pass(milliseconds: 2_000)
+    let client = try node.client(1)
+    guard case .session(let session) = try node.ask(.openSession(nil), on: client) else {
+      Issue.record("no session")
+      return
+    }
+    let join = ControlCommand.join([JoinRequest(group: GroupID(6), seeds: ["127.0.0.1:7261"])])
+    let id = WriteID(session: session, sequence: 1, firstUnanswered: 1)
+    guard case .refused(.invalid(let reason)) = try node.ask(.control(id, join), on: client)
+    else {
+      Issue.record("an unknown group was joined")
+      return
+    }
+    #expect(reason.contains("6"))
+    #expect(node.node.service.configurationNumber == .zero)
+  }
+
   @Test func stopEndsAnIdleNode() throws {
     var node = try LoneNode<ControllerService>(group: 0)
     node.pass(milliseconds: 2_000)
