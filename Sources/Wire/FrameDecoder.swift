@@ -51,8 +51,8 @@ package struct FrameDecoder: Sendable {
     guard let kind = FrameHeader.Kind(rawValue: first) else { throw .unknownKind(first) }
     guard buffer.count - offset >= FrameHeader.byteCount else { return nil }
     if let version = peek(1), version != FrameHeader.version { throw .unsupportedVersion(version) }
-    let reserved = word(2) & 0xFFFF
-    if reserved != 0 { throw .reservedBits(UInt16(truncatingIfNeeded: reserved)) }
+    let check = UInt16(truncatingIfNeeded: word(FrameHeader.checkOffset))
+    guard check == FrameHeader.check(buffer, frameAt: offset) else { throw .headerDamaged }
     let jsonCount = Int(word(FrameHeader.jsonLengthOffset))
     let tailCount = Int(word(FrameHeader.tailLengthOffset))
     guard jsonCount <= limits.jsonBytesMax else {

@@ -1,3 +1,5 @@
+import Checksums
+
 /// The largest frame that is accepted, told from its header before anything is allocated for it.
 package struct FrameLimits: Hashable, Sendable {
   /// Bytes of the JSON document.
@@ -21,10 +23,20 @@ enum FrameHeader {
   static let byteCount = 16
   /// Of the frame's layout; what the JSON says is versioned by ``Hello/versions``.
   static let version: UInt8 = 1
+  static let checkOffset = 2
   static let jsonLengthOffset = 4
   static let tailLengthOffset = 8
   /// The checksum covers the bytes before it, the JSON document and the tail.
   static let checksumOffset = 12
+
+  /// Guards kind, version and lengths by themselves: a damaged length must not make the reader wait
+  /// for bytes that never come, or swallow the frames after it. The low half of their CRC-32C.
+  static func check(_ bytes: [UInt8], frameAt start: Int) -> UInt16 {
+    let kindAndVersion = CRC32C.checksum(bytes, in: start..<start + checkOffset)
+    let whole = CRC32C.checksum(
+      bytes, in: start + jsonLengthOffset..<start + checksumOffset, continuing: kindAndVersion)
+    return UInt16(truncatingIfNeeded: whole)
+  }
 
   /// What the JSON document is about, so that a stranger is known by the first byte.
   enum Kind: UInt8 {

@@ -4,8 +4,8 @@ package enum WireError: Error, Hashable, Sendable, CustomStringConvertible {
   /// The first byte of a frame names no kind of message.
   case unknownKind(UInt8)
   case unsupportedVersion(UInt8)
-  /// Bits that must be zero are not.
-  case reservedBits(UInt16)
+  /// The header's own check does not hold, so its lengths mean nothing.
+  case headerDamaged
   case jsonTooLong(bytes: Int, limit: Int)
   case tailTooLong(bytes: Int, limit: Int)
   case checksumMismatch(expected: UInt32, found: UInt32)
@@ -25,7 +25,7 @@ package enum WireError: Error, Hashable, Sendable, CustomStringConvertible {
       "frame of unknown kind 0x\(String(kind, radix: 16)): is this the peer protocol of shardkv?"
     case .unsupportedVersion(let version):
       "frame version \(version) is not supported; this side speaks \(FrameHeader.version)"
-    case .reservedBits(let bits): "reserved bits of the frame header are set: \(bits)"
+    case .headerDamaged: "frame header damaged on the way, or not of this protocol"
     case .jsonTooLong(let bytes, let limit):
       "frame with \(bytes) bytes of JSON, over the limit of \(limit)"
     case .tailTooLong(let bytes, let limit):

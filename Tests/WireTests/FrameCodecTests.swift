@@ -15,11 +15,21 @@ func length(_ frame: [UInt8], at offset: Int) -> UInt32 {
 }
 
 /// A frame around any JSON and tail, with a good checksum.
+/// The first 12 bytes of a frame, whose check is right whatever the lengths are.
+func frameHead(kind: UInt8 = 5, version: UInt8 = 1, json: Int, tail: Int) -> [UInt8] {
+  func little(_ value: Int) -> [UInt8] {
+    (0..<4).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
+  }
+  let lengths = little(json) + little(tail)
+  let check = CRC32C.checksum([kind, version] + lengths)
+  return [kind, version, UInt8(check & 0xFF), UInt8(check >> 8 & 0xFF)] + lengths
+}
+
 func frame(kind: UInt8 = 5, version: UInt8 = 1, json: [UInt8], tail: [UInt8] = []) -> [UInt8] {
   func little(_ value: Int) -> [UInt8] {
     (0..<4).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
   }
-  let head: [UInt8] = [kind, version, 0, 0] + little(json.count) + little(tail.count)
+  let head = frameHead(kind: kind, version: version, json: json.count, tail: tail.count)
   let sum = CRC32C.checksum(head + json + tail)
   return head + little(Int(sum)) + json + tail
 }
