@@ -47,6 +47,8 @@ extension Journal {
     }
     return Recovery(
       identity: identity, journal: journal, repairs: repairs,
+      syncs: found.segments.map { .sync($0.name) }
+        + kept.map { .sync(FileNames.snapshot($0.metadata.last)) } + [.syncFolder],
       state: RestoredState(
         hardState: log.hardState, snapshot: snapshot?.metadata, entries: log.entries),
       snapshot: snapshot?.stored, notes: notes)

@@ -6,6 +6,9 @@ package struct Recovery: Sendable {
   package var journal: Journal
   /// To be done, all and in order, before the first turn. They may be done again after a crash.
   package var repairs: [FileEffect]
+  /// To be done after `repairs`, before the first turn: what was read may be in the kernel's memory
+  /// alone, if the process before this one was killed between its write and its sync.
+  package var syncs: [FileEffect]
   package var state: RestoredState
   /// The snapshot of `state`, whose sections ``Journal/readSection(_:of:)`` finds.
   package var snapshot: StoredSnapshot?

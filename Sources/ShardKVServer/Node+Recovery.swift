@@ -44,7 +44,7 @@ extension Node {
     }
     let node = try Node(
       recovery: recovery, folder: folder, settings: settings, seed: seed, now: now)
-    return Start(node: node, repairs: recovery.repairs, notes: recovery.notes)
+    return Start(node: node, repairs: recovery.repairs + recovery.syncs, notes: recovery.notes)
   }
 
   /// Makes a node of what was recovered; `folder` gives the sections of the snapshot.

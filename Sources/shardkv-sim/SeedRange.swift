@@ -99,23 +99,19 @@ struct SeedRange {
       let counts = zip(SwarmTotals.names, totals.values).map { "\"\($0)\":\($1)" }
       let failed = failures.map { "{\"seed\":\($0.seed),\"exitCode\":\($0.code)}" }
         .joined(separator: ",")
-      print(
+      Output.write(
         "{\"seeds\":\(finished),\"firstSeed\":\(first),\"failures\":[\(failed)],"
           + "\"seedsPerMinute\":\(seedsPerMinute),\"eventsPerMinute\":\(eventsPerMinute),"
           + "\(counts.joined(separator: ","))}")
     } else {
-      print(
+      Output.write(
         "seeds=\(finished) failures=\(failures.count) \(totals) seedsPerMinute=\(seedsPerMinute) "
           + "eventsPerMinute=\(eventsPerMinute)")
     }
   }
 
   /// With `--json` only the totals go to stdout.
-  private func say(_ line: String) {
-    guard isJSON else { return print(line) }
-    let text = Array((line + "\n").utf8)
-    _ = text.withUnsafeBytes { write(2, $0.baseAddress, $0.count) }
-  }
+  private func say(_ line: String) { Output.write(line, toError: isJSON) }
 
   private static func monotonicSeconds() -> Double {
     var time = timespec()

@@ -47,15 +47,14 @@ enum SimulatorProgram {
 
   /// Says what is wrong with the command line, and ends the program.
   static func complain(_ error: UsageError) -> Never {
-    let text = Array((error.description + "\n").utf8)
-    _ = text.withUnsafeBytes { write(2, $0.baseAddress, $0.count) }
+    Output.write(error.description, toError: true)
     exit(ExitCode.usage)
   }
 
   static func run(_ command: ParsedCommand) throws(UsageError) -> Int32 {
     switch command.command {
     case "bugs":
-      for (name, _) in PlantedBugs.named { print(name) }
+      for (name, _) in PlantedBugs.named { Output.write(name) }
       return ExitCode.fine
     case "replay":
       return try replay(command)
@@ -89,12 +88,12 @@ enum SimulatorProgram {
     let options = SwarmOptions(
       seed: seed, seconds: try command.integer("seconds", in: 8...100_000) ?? 60,
       bugs: try bug(command)?.bug ?? [])
-    print("seed \(seed): \(options)")
-    let run = SwarmRun(options, tracer: command.isOn("trace") ? { print($0) } : nil)
+    Output.write("seed \(seed): \(options)")
+    let run = SwarmRun(options, tracer: command.isOn("trace") ? { Output.write($0) } : nil)
     let result = run.run()
-    print("totals: \(result.totals)")
-    print("seed \(seed): \(result.failure?.description ?? "fine")")
-    print("seed \(seed): trace \(hexadecimal(result.traceHash))")
+    Output.write("totals: \(result.totals)")
+    Output.write("seed \(seed): \(result.failure?.description ?? "fine")")
+    Output.write("seed \(seed): trace \(hexadecimal(result.traceHash))")
     return code(of: result.failure)
   }
 

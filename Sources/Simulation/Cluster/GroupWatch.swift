@@ -22,6 +22,9 @@ package struct NodeObservation: Sendable {
   package var commitIndex: LogIndex
   package var appliedIndex: LogIndex
   package var configuration: ConfigNumber
+  package var promises: HardState
+  /// The term of the entry at `appliedIndex`, if it is still in the log.
+  package var appliedTerm: Term?
 }
 
 /// The answer that each write of a run was applied with, wherever its shard was at that time.
@@ -43,10 +46,15 @@ package final class GroupWatch {
   private var commands: [UInt64] = []
   /// State hashes at some indexes, with the host that showed it first.
   private var hashes: [UInt64: (hash: UInt64, host: Int)] = [:]
+  /// The term of the committed entry at an index, of whatever kind.
+  private var termOfIndex: [UInt64: Term] = [:]
+  private var durablePromises: [Int: HardState] = [:]
   private var lastSeen: [Int: (incarnation: Int, observation: NodeObservation)] = [:]
   private let ledger: WriteLedger
   private var didHandOver = false
 
+  /// Called with the host that leads a term that nobody was seen to lead before.
+  package var didElect: ((Int) -> Void)?
   package private(set) var leaderChanges = 0
   package private(set) var commandCount = 0
   package private(set) var configuration = ConfigNumber.zero
@@ -61,10 +69,17 @@ package final class GroupWatch {
     self.fail = fail
   }
 
-  package func observe(_ observation: NodeObservation, host: Int, incarnation: Int, name: String) {
+  /// `isSettled`: the node waits for no sync, so that what it shows is durable.
+  package func observe(
+    _ observation: NodeObservation, host: Int, incarnation: Int, isSettled: Bool, name: String
+  ) {
+    checkPromises(observation.promises, host, isSettled, name)
     if observation.role == .leader {
       let leader = leaderOfTerm.updateValue(host, forKey: observation.term.rawValue)
-      if leader == nil { leaderChanges += 1 }
+      if leader == nil {
+        leaderChanges += 1
+        didElect?(host)
+      }
       if let leader, leader != host {
         fail("hosts \(leader) and \(host) (\(name)) both led in term \(observation.term)")
       }
@@ -76,6 +91,12 @@ package final class GroupWatch {
         || observation.configuration < last.observation.configuration
       {
         fail("\(name) went back: \(last.observation) then \(observation)")
+      }
+    }
+    if let term = observation.appliedTerm {
+      let known = termOfIndex.updateValue(term, forKey: observation.appliedIndex.rawValue)
+      if let known, known != term {
+        fail("\(name) committed term \(term) at \(observation.appliedIndex), others \(known)")
       }
     }
     if observation.appliedIndex > observation.commitIndex {
@@ -90,6 +111,20 @@ package final class GroupWatch {
       }
       configuration = observation.configuration
     }
+  }
+
+  /// One vote in a term, and no term that is left is come back to, over the replica's whole life.
+  private func checkPromises(
+    _ promises: HardState, _ host: Int, _ isSettled: Bool, _ name: String
+  ) {
+    if let kept = durablePromises[host] {
+      let forgotVote =
+        kept.term == promises.term && kept.vote != nil && kept.vote != promises.vote
+      if promises.term < kept.term || forgotVote {
+        fail("\(name) promised \(kept) and now shows \(promises)")
+      }
+    }
+    if isSettled { durablePromises[host] = promises }
   }
 
   /// The same command at an index everywhere, and the same answer to a write however often it is in

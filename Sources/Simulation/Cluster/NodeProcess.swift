@@ -41,7 +41,9 @@ where Service.Machine: Sendable {
   package var observation: NodeObservation {
     NodeObservation(
       role: node.raft.role, term: node.raft.term, commitIndex: node.raft.commitIndex,
-      appliedIndex: node.applied, configuration: node.service.configurationNumber)
+      appliedIndex: node.applied, configuration: node.service.configurationNumber,
+      promises: node.raft.hardState,
+      appliedTerm: node.raft.metadata(at: node.applied)?.last.term)
   }
 
   package func stateHash() -> UInt64 { node.service.stateHash() }

@@ -132,7 +132,8 @@ package final class SimulatedCluster {
     let observation = node.observation
     let wasFurthest = watch.furthest
     watch.observe(
-      observation, host: host.index, incarnation: host.incarnation, name: host.name)
+      observation, host: host.index, incarnation: host.incarnation, isSettled: host.sync == nil,
+      name: host.name)
     let applied = node.takeApplied()
     for entry in applied { watch.applied(entry, name: host.name) }
     guard !applied.isEmpty else { return }

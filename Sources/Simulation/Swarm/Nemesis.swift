@@ -7,6 +7,7 @@ package final class Nemesis {
     package var crashes = 0
     package var powerCuts = 0
     package var massCrashes = 0
+    package var strikes = 0
     package var partitions = 0
     package var oneWayPartitions = 0
     package var stops = 0
@@ -40,6 +41,11 @@ package final class Nemesis {
     every(options.clockStepPause) { $0.stepClock() }
     every(options.syncStallPause) { $0.stallSync() }
     every(options.syncFailurePause) { $0.failSync() }
+    if options.strikeChance > 0 {
+      for watch in cluster.watches {
+        watch.didElect = { [unowned self] host in strike(simulator.hosts[host]) }
+      }
+    }
     guard options.driftPPM > 0 else { return }
     for replica in cluster.replicas {
       replica.host.clock.driftPPM = Int64(
@@ -108,6 +114,19 @@ package final class Nemesis {
 
   private func crashOne() { crash(victim()) }
 
+  /// A new leader has entries that nobody else has: the moment at which losing it hurts most.
+  private func strike(_ host: SimulatedHost) {
+    guard isActive, generator.chance(options.strikeChance) else { return }
+    counters.strikes += 1
+    later(0...30) { nemesis in
+      if nemesis.generator.chance(0.5) {
+        nemesis.crash(host)
+      } else {
+        nemesis.separate(lonely: host.index)
+      }
+    }
+  }
+
   /// A whole group, or every node there is.
   private func crashMany() {
     counters.massCrashes += 1
@@ -118,13 +137,18 @@ package final class Nemesis {
     }
   }
 
-  /// Some hosts on one side, clients included; or only one way between them.
+  /// Some hosts on one side, clients included; or only one way between them. A lonely leader keeps
+  /// some clients, who may believe what it says.
   private func partition() {
+    separate(lonely: generator.chance(0.5) ? victim().index : nil)
+  }
+
+  private func separate(lonely: Int?) {
     let hosts = simulator.hosts.map(\.index)
-    let lonely = generator.chance(0.5) ? victim().index : nil
     let share = generator.chance(0.5) ? 0.5 : 0.2
     let side = hosts.map { host in
-      if let lonely { host == lonely } else { generator.chance(share) }
+      let isClient = host >= cluster.replicas.count
+      return if let lonely, !isClient { host == lonely } else { generator.chance(share) }
     }
     let oneWay = generator.chance(options.oneWayShare)
     let sendsOnly = generator.chance(0.5)

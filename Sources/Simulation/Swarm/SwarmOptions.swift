@@ -25,6 +25,8 @@ package struct SwarmOptions: Sendable {
   package var crashPause = 0
   package var powerCutShare = 0.5
   package var massCrashPause = 0
+  /// The chance that a leader is crashed or cut off within milliseconds of its election.
+  package var strikeChance = 0.0
   /// Milliseconds that a dead process stays dead.
   package var downTime = 100...3_000
   package var partitionPause = 0
@@ -42,6 +44,8 @@ package struct SwarmOptions: Sendable {
 
   package var snapshotBytes: UInt64 = 64 << 10
   package var segmentBytes = 64 << 10
+  /// Small ones make logs that agree only in part: one entry a message.
+  package var appendBytesMax = 1 << 20
   /// Mean milliseconds between two changes of the configuration.
   package var controlPause = 0
 
@@ -64,7 +68,8 @@ package struct SwarmOptions: Sendable {
     mapping = generator.chance(0.3) ? .firstByte : .slots
     clients = generator.next(in: 2...5)
     keys = generator.next(in: 2...8)
-    let pause = [5, 20, 50, 100][generator.next(in: 0..<4)]
+    let pause = [2, 10, 30, 100][generator.next(in: 0..<4)]
+    appendBytesMax = [1, 200, 1 << 20][generator.next(in: 0..<3)]
     thinkTime = pause...(3 * pause)
     valueBytes = generator.chance(0.2) ? 1...2_000 : 1...20
     snapshotBytes = [1 << 10, 4 << 10, 16 << 10, 256 << 10][generator.next(in: 0..<4)]
@@ -102,12 +107,13 @@ package struct SwarmOptions: Sendable {
     crashPause = pause(&generator, 0.6, 500...10_000)
     powerCutShare = [0, 0.5, 1][generator.next(in: 0..<3)]
     massCrashPause = pause(&generator, 0.3, 5_000...20_000)
+    strikeChance = generator.chance(0.3) ? 0.6 : 0
     partitionPause = pause(&generator, 0.6, 1_000...10_000)
     oneWayShare = [0, 0.3, 1][generator.next(in: 0..<3)]
     stopPause = pause(&generator, 0.4, 1_000...10_000)
     clockStepPause = pause(&generator, 0.3, 1_000...10_000)
     clockStep = [200, 5_000, 3_600_000][generator.next(in: 0..<3)]
-    driftPPM = generator.chance(0.3) ? [100, 10_000, 100_000][generator.next(in: 0..<3)] : 0
+    driftPPM = generator.chance(0.4) ? [100, 50_000, 200_000][generator.next(in: 0..<3)] : 0
     syncStallPause = pause(&generator, 0.3, 1_000...10_000)
     syncFailurePause = pause(&generator, 0.2, 5_000...20_000)
     sync =
@@ -125,11 +131,11 @@ extension SwarmOptions: CustomStringConvertible {
     let network = conditions
     return """
       controllers=\(controllers) groups=\(groups) shards=\(shardCount) clients=\(clients) \
-      keys=\(keys) snapshot=\(snapshotBytes)B segment=\(segmentBytes)B \
+      keys=\(keys) append=\(appendBytesMax)B snapshot=\(snapshotBytes)B segment=\(segmentBytes)B \
       latency=\(network.latency)ns loss=\(network.loss) duplication=\(network.duplication) \
       holding=\(network.holding) breaking=\(network.breaking) corruption=\(network.corruption) \
       splitting=\(network.splitting) cut=\(network.cutStyle)\(every("crash", crashPause))\
-      \(every("massCrash", massCrashPause))\(every("partition", partitionPause)) \
+      \(every("massCrash", massCrashPause)) strike=\(strikeChance)\(every("partition", partitionPause)) \
       oneWay=\(oneWayShare)\(every("stop", stopPause))\(every("clockStep", clockStepPause)) \
       drift=\(driftPPM)ppm\(every("syncStall", syncStallPause))\
       \(every("syncFailure", syncFailurePause))\(every("control", controlPause))

@@ -57,6 +57,7 @@ package final class SwarmRun {
     settings.journal.segmentBytes = options.segmentBytes
     settings.snapshotBytes = options.snapshotBytes
     settings.raft.retainedEntries = 16
+    settings.raft.appendBytesMax = options.appendBytesMax
     settings.shardChunkBytes = 512
     settings.bugs = options.bugs
     return settings
