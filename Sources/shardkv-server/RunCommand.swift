@@ -21,7 +21,8 @@ func serve(_ command: ParsedCommand) throws {
   let address = try listen(loop, command["listen"], identity)
   // Only now is the folder changed: everything that could be refused has been checked.
   for note in recovery.notes { log.write(.warning, note) }
-  try inputOutput { () throws(StorageError) in try folder.perform(recovery.repairs + recovery.syncs) }
+  try inputOutput { () throws(StorageError) in try folder.perform(recovery.repairs + recovery.syncs)
+  }
   log.write(.info, "\(version) is \(describe(identity)) at \(address), process \(getpid())")
   do throws(Failure) {
     if identity.group == .none {
