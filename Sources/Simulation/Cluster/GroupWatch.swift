@@ -92,6 +92,7 @@ package final class GroupWatch {
       {
         fail("\(name) went back: \(last.observation) then \(observation)")
       }
+      checkCommit(observation, after: last.observation, name)
     }
     if let term = observation.appliedTerm {
       let known = termOfIndex.updateValue(term, forKey: observation.appliedIndex.rawValue)
@@ -111,6 +112,19 @@ package final class GroupWatch {
       }
       configuration = observation.configuration
     }
+  }
+
+  /// A leader counts replicas for entries of its own term only; those before are committed with them
+  /// (Raft §5.4.2). Whoever counts for older ones may see them overwritten, but seldom is.
+  private func checkCommit(
+    _ observation: NodeObservation, after last: NodeObservation, _ name: String
+  ) {
+    guard last.role == .leader, observation.role == .leader, last.term == observation.term,
+      observation.commitIndex > last.commitIndex,
+      observation.appliedIndex == observation.commitIndex, let term = observation.appliedTerm,
+      term < observation.term
+    else { return }
+    fail("\(name) leads term \(observation.term) and committed an entry of \(term) by counting")
   }
 
   /// One vote in a term, and no term that is left is come back to, over the replica's whole life.
