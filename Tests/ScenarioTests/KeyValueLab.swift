@@ -67,7 +67,8 @@ struct KeyValueLab {
     try disturb(lab, load)
     try lab.require("the clients to finish") { workers.allSatisfy { $0.openCount == 0 } }
     for number in 0..<clients where !randomKeys {
-      guard load.counts[number] >= 10 else {
+      // A lost message costs a client a second, so nothing is asked of it where many are lost.
+      guard isUnreliable || load.counts[number] >= 10 else {
         throw LabFailure("client \(number) did only \(load.counts[number]) appends")
       }
       let value = try checker.get("\(number)")

@@ -108,4 +108,10 @@ final class ShardedLab {
       return configuration.owner(of: shard) == Self.groups[group]
     }
   }
+
+  /// How many shards the leader of a group owns and serves.
+  func servedShards(of group: Int) -> Int {
+    let reports = lab.cluster.leader(of: Self.groups[group])?.node?.shardReports() ?? []
+    return reports.count { $0.isOwned && ($0.status == .serving || $0.status == .gcing) }
+  }
 }

@@ -130,6 +130,10 @@ struct ShardedScenarios {
     try stage.lab.run(milliseconds: 1_000)
     let owned = try stage.keys(of: 1)
     #expect(owned.count == 5)
+    // What is lost on the way may be late: the shards that stay behind are another scenario.
+    try stage.lab.require("the shards of group 1 to arrive", within: 10) {
+      stage.servedShards(of: 1) == 5
+    }
     for key in owned {
       try stage.client.put("\(key)", "101")
       stage.model[key] = "101"
@@ -153,6 +157,9 @@ struct ShardedScenarios {
     try stage.put(keys: 10)
     let before = try stage.keys(of: 2)
     #expect(before.count >= 3)
+    try stage.lab.require("the shards of group 2 to be at work", within: 10) {
+      stage.servedShards(of: 2) == before.count
+    }
     stage.stop(0)
     try stage.leave(0, 2)
     try stage.lab.run(milliseconds: 1_000)

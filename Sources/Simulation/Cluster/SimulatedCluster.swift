@@ -193,6 +193,17 @@ package final class SimulatedCluster {
     }
   }
 
+  /// What every replica is and knows, a line each, for reports.
+  package var summary: String {
+    replicas.map { replica in
+      let shards = replica.node?.shardReports().map {
+        "\($0.shard)\($0.isOwned ? "" : "(not owned)"):\($0.status.name)"
+      }
+      return "\(replica.host.name): \(replica.node?.summary ?? "down") "
+        + (shards ?? []).joined(separator: " ")
+    }.joined(separator: "\n")
+  }
+
   /// What is missing until every replica of every group is up to date and nothing moves; `nil` when
   /// nothing is.
   package func disagreement(among groups: [GroupID]) -> String? {

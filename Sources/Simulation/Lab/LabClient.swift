@@ -88,7 +88,9 @@ package final class LabClient {
         lab.simulator.trace("key \(key) \(operation)")
         then(output)
       case .unknown, .didNotHappen, .nonsense:
-        lab.simulator.fail(.noProgress, "client \(number): \(input) on key \(key): \(outcome)")
+        lab.simulator.fail(
+          .noProgress,
+          "client \(number): \(input) on key \(key): \(outcome)\n\(lab.cluster.summary)")
       }
     }
   }

@@ -127,12 +127,7 @@ package final class SwarmRun {
     while simulator.failure == nil, !isDone() {
       guard simulator.now < deadline else {
         let missing = cluster.disagreement(among: cluster.plan.groups.map(\.id)) ?? "nothing else"
-        for replica in cluster.replicas {
-          simulator.trace("\(replica.host.name): \(replica.node?.summary ?? "down")")
-          for link in simulator.network.links(of: replica.host.index) {
-            simulator.trace("\(replica.host.name) \(link)")
-          }
-        }
+        simulator.trace(cluster.summary)
         simulator.fail(.noProgress, "waited too long for \(what ?? "rest"): \(missing)")
         return
       }
