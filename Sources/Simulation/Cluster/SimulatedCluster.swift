@@ -31,7 +31,7 @@ package final class SimulatedCluster {
   package private(set) var quorumChecks = 0
 
   /// One commit of so many is checked against the disks.
-  package var quorumCheckInterval = 200
+  package var quorumCheckInterval = 25
   /// State hashes are compared at applied indexes that this divides.
   package var hashInterval: UInt64 = 32
 
