@@ -114,8 +114,8 @@ package final class GroupWatch {
     }
   }
 
-  /// A leader counts replicas for entries of its own term only; those before are committed with them
-  /// (Raft §5.4.2). Whoever counts for older ones may see them overwritten, but seldom is.
+  /// A leader counts replicas for entries of its own term only; those before are committed with
+  /// them (Raft §5.4.2). Whoever counts for older ones may see them overwritten, but seldom does.
   private func checkCommit(
     _ observation: NodeObservation, after last: NodeObservation, _ name: String
   ) {
