@@ -136,7 +136,8 @@ extension SwarmOptions: CustomStringConvertible {
       holding=\(network.holding) breaking=\(network.breaking) corruption=\(network.corruption) \
       splitting=\(network.splitting) cut=\(network.cutStyle)\(every("crash", crashPause))\
       \(every("massCrash", massCrashPause)) strike=\(strikeChance)\
-      \(every("partition", partitionPause)) oneWay=\(oneWayShare)\(every("stop", stopPause))\(every("clockStep", clockStepPause)) \
+      \(every("partition", partitionPause)) oneWay=\(oneWayShare)\
+      \(every("stop", stopPause))\(every("clockStep", clockStepPause)) \
       drift=\(driftPPM)ppm\(every("syncStall", syncStallPause))\
       \(every("syncFailure", syncFailurePause))\(every("control", controlPause))
       """
