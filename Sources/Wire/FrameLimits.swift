@@ -19,7 +19,7 @@ package struct FrameLimits: Hashable, Sendable {
 }
 
 /// The layout of the 16 bytes that open each frame, little-endian; `docs/WIRE.md` shows it.
-enum FrameHeader {
+package enum FrameHeader {
   static let byteCount = 16
   /// Of the frame's layout; what the JSON says is versioned by ``Hello/versions``.
   static let version: UInt8 = 1
@@ -39,7 +39,7 @@ enum FrameHeader {
   }
 
   /// What the JSON document is about, so that a stranger is known by the first byte.
-  enum Kind: UInt8 {
+  package enum Kind: UInt8 {
     case hello = 1
     case welcome = 2
     case goodbye = 3

@@ -62,8 +62,11 @@ struct SimulatedNetworkTests {
   }
 
   /// A frame as the stream's boundaries see it: the header's lengths, and `size` bytes of `mark`.
-  static func frame(_ mark: UInt8, size: Int = 20) -> [UInt8] {
+  static func frame(
+    _ mark: UInt8, size: Int = 20, kind: FrameHeader.Kind = .raft
+  ) -> [UInt8] {
     var frame: [UInt8] = Array(repeating: 0, count: 16)
+    frame[0] = kind.rawValue
     frame[4] = UInt8(size / 2)
     frame[8] = UInt8(size - size / 2)
     return frame + Array(repeating: mark, count: size)
@@ -117,6 +120,21 @@ struct SimulatedNetworkTests {
     let counters = pair.network.counters
     #expect(counters.lost > 10 && counters.duplicated > 10 && counters.held > 10)
     #expect(marks.count == 200 - counters.lost + counters.duplicated)
+  }
+
+  /// As on a real stream: the refusal of a second copy would pass for the answer to the first.
+  @Test(arguments: [FrameHeader.Kind.request, .reply])
+  func requestsAndRepliesAreNeverDoubled(_ kind: FrameHeader.Kind) {
+    var conditions = NetworkConditions()
+    conditions.duplication = 0.5
+    var pair = Pair(conditions: conditions)
+    pair.open()
+    for mark in 1...200 {
+      pair.perform(.send(Pair.asked, Self.frame(UInt8(mark), kind: kind)), from: 0)
+    }
+    pair.run()
+    #expect(Self.marks(pair.received[1] ?? []) == Array(1...200))
+    #expect(pair.network.counters.duplicated == 0)
   }
 
   @Test(arguments: NetworkConditions.CutStyle.allCases) func aCutWay(

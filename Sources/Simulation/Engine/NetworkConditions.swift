@@ -16,6 +16,7 @@ package struct NetworkConditions: Sendable {
   /// Nanoseconds one way, drawn for each send.
   package var latency: ClosedRange<Int> = 100_000...1_000_000
   package var loss = 0.0
+  /// The frame, if it is one of Raft, arrives a second time.
   package var duplication = 0.0
   /// A frame that is held back overtakes nothing and is overtaken by everything.
   package var holding = 0.0

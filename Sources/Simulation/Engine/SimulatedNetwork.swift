@@ -3,8 +3,10 @@ import Wire
 
 /// Connections between hosts as streams of bytes in virtual time.
 ///
-/// Streams keep their order, as TCP does; loss, duplication and reordering, which Raft must
-/// survive, happen to whole frames before they enter the stream.
+/// Streams keep their order, as TCP does; loss and reordering, which Raft must survive, happen to
+/// whole frames before they enter the stream. Only frames of Raft are doubled: no stream carries
+/// bytes twice, and a client whose request were doubled would take the refusal of the second copy
+/// for the answer to the first. Requests come twice when their clients repeat them.
 package struct SimulatedNetwork {
   package var conditions = NetworkConditions()
   package private(set) var counters = NetworkCounters()
@@ -186,7 +188,7 @@ package struct SimulatedNetwork {
       passed += damaged
       return true
     }
-    if generator.chance(conditions.duplication) {
+    if frame.first == FrameHeader.Kind.raft.rawValue, generator.chance(conditions.duplication) {
       counters.duplicated += 1
       hold(frame, on: end, now)
     }
