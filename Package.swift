@@ -38,7 +38,7 @@ let package = Package(
     target("ShardMap", ["Basics", "Checksums"]),
     target("Sessions", ["Basics"]),
     target("Raft", ["Basics"]),
-    target("Balancing", ["Basics"]),
+    target("Balancing", ["Basics", "Checksums"]),
     target("ShardCtrler", ["Basics", "ShardMap", "Sessions", "Balancing"]),
     target("ShardKV", ["Basics", "ShardMap", "Sessions"]),
     target("Journal", ["Basics", "Checksums", "ShardMap", "Raft"]),

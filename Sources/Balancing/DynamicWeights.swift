@@ -1,0 +1,40 @@
+/// Smooth weighted round robin with weights that follow what was measured: a peer that answers half
+/// as fast, or has twice as many requests under way, is owed half as much.
+package enum DynamicWeights {
+  /// What the weight of a peer is multiplied by at best, and at worst: even the slowest is asked now
+  /// and then, or nobody would see that it recovered.
+  package static let factors = 5...100
+
+  /// The index of the next peer, `nil` if none is available. O(n), nothing is allocated. See
+  /// ``SmoothWeighted/pick(_:now:isOnly:isTried:)``.
+  package static func pick(
+    _ peers: inout [Peer], now: UInt64, isOnly: Bool = false,
+    isTried: (BackendAddress) -> Bool = { _ in false }
+  ) -> Int? {
+    let fastest = peers.reduce(UInt64.max) { min($0, $1.responseTime.mean ?? .max) }
+    var best: Int?
+    var bestWeight = 0
+    var total = 0
+    for index in peers.indices {
+      guard peers[index].isAvailable(now, isOnly: isOnly), !isTried(peers[index].address) else {
+        continue
+      }
+      total += peers[index].turn(times: factor(peers[index], fastest: fastest))
+      if best == nil || peers[index].currentWeight > bestWeight {
+        best = index
+        bestWeight = peers[index].currentWeight
+      }
+    }
+    guard let best else { return nil }
+    peers[best].currentWeight -= total
+    peers[best].wasChosen(now)
+    return best
+  }
+
+  /// A peer that was not measured yet counts as the fastest.
+  package static func factor(_ peer: Peer, fastest: UInt64) -> Int {
+    let slowness = Double(max(1, peer.responseTime.mean ?? fastest)) / Double(max(1, fastest))
+    let factor = Double(factors.upperBound) / (slowness * Double(peer.inFlight + 1))
+    return max(factors.lowerBound, Int(factor.rounded()))
+  }
+}
