@@ -87,8 +87,8 @@ package struct BackendPool: Sendable {
 
   /// Whom to ask next; `nil` if nobody can be asked now (see ``readyAt(now:)``).
   ///
-  /// Choosing a failed backend after its rest is the one probe that it gets until it succeeds or has
-  /// rested again. That a request is under way is said by ``began(_:)``.
+  /// Choosing a failed backend after its rest is the one probe that it gets until it succeeds or
+  /// has rested again. That a request is under way is said by ``began(_:)``.
   ///
   /// - Parameters:
   ///   - preferred: taken if it can be chosen; for example the leader.

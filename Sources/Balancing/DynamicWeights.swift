@@ -1,8 +1,8 @@
 /// Smooth weighted round robin with weights that follow what was measured: a peer that answers half
 /// as fast, or has twice as many requests under way, is owed half as much.
 package enum DynamicWeights {
-  /// What the weight of a peer is multiplied by at best, and at worst: even the slowest is asked now
-  /// and then, or nobody would see that it recovered.
+  /// What the weight of a peer is multiplied by at worst, and at best: even the slowest is asked
+  /// now and then, or nobody would see that it recovered.
   package static let factors = 5...100
 
   /// The index of the next peer, `nil` if none is available. O(n), nothing is allocated. See

@@ -34,8 +34,8 @@ package struct KetamaRing: Sendable {
   /// The hash in the upper half, the number of the member in the lower; ascending, no hash twice.
   private let points: [UInt64]
 
-  /// Builds the ring; O(points × log points). Of two members that meet in one point the earlier has
-  /// it, so members must come in an order that everybody agrees on. More than ``pointsMax`` points
+  /// Builds the ring; O(points × log points). Of two members that meet in one point the earlier
+  /// has it, so members must come in an order that everybody agrees on. More than ``pointsMax`` points
   /// are a broken invariant.
   package init(_ members: [Member], pointsPerWeight: Int = standardPoints) {
     var points: [UInt64] = []
@@ -69,8 +69,8 @@ package struct KetamaRing: Sendable {
   package var count: Int { points.count }
   package var isEmpty: Bool { points.isEmpty }
 
-  /// The point that a key belongs to: the first whose hash is not below the key's, or else 0; also 0
-  /// in an empty ring. O(log points).
+  /// The point that a key belongs to: the first whose hash is not below the key's, or else 0; also
+  /// 0 in an empty ring. O(log points).
   package func position(of key: [UInt8]) -> Int { position(hash: CRC32.checksum(key)) }
 
   package func position(hash: UInt32) -> Int {
