@@ -90,7 +90,7 @@ let package = Package(
     tests("ShardMapTests", ["ShardMap", "Basics"]),
     tests("SessionsTests", ["Sessions", "Basics"]),
     tests("ShardKVTests", ["ShardKV", "Sessions", "ShardMap", "Basics"]),
-    tests("BalancingTests", ["Balancing", "Basics"]),
+    tests("BalancingTests", ["Balancing", "Basics", "Checksums"]),
     tests("ShardCtrlerTests", ["ShardCtrler", "ShardMap", "Sessions", "Basics"]),
     tests(
       "KVClientTests",

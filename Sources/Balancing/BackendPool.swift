@@ -128,8 +128,20 @@ package struct BackendPool: Sendable {
 
   /// Switches a backend off, for example to drain it, or on again. Unknown ones are ignored.
   package mutating func setEnabled(_ address: BackendAddress, _ isEnabled: Bool) {
-    change(address) { $0.isEnabled = isEnabled }
+    change(address) { $0.health.isEnabled = isEnabled }
     count()
+  }
+
+  /// What an active check of a backend found. Unknown ones are ignored.
+  ///
+  /// - Returns: whether this made it healthy or unhealthy, which is worth a line in a log.
+  @discardableResult
+  package mutating func observe(
+    _ address: BackendAddress, isHealthy: Bool, thresholds: HealthThresholds = HealthThresholds()
+  ) -> Bool {
+    var isChanged = false
+    change(address) { isChanged = $0.health.observe(isHealthy, thresholds) }
+    return isChanged
   }
 
   /// What is known of a backend; `nil` for one that is not of the set.

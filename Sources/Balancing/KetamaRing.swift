@@ -35,8 +35,8 @@ package struct KetamaRing: Sendable {
   private let points: [UInt64]
 
   /// Builds the ring; O(points × log points). Of two members that meet in one point the earlier
-  /// has it, so members must come in an order that everybody agrees on. More than ``pointsMax`` points
-  /// are a broken invariant.
+  /// has it, so members must come in an order that everybody agrees on. More than ``pointsMax``
+  /// points are a broken invariant.
   package init(_ members: [Member], pointsPerWeight: Int = standardPoints) {
     var points: [UInt64] = []
     let count = members.reduce(0) { $0 + max(0, $1.weight) } * pointsPerWeight

@@ -32,8 +32,8 @@ package struct Peer: Sendable {
   /// 0: not to be chosen.
   package internal(set) var weight: Int
   package internal(set) var limits: PeerLimits
-  /// Off while an administrator drains it.
-  package internal(set) var isEnabled = true
+  /// What active checks found, and whether an administrator drains it.
+  package internal(set) var health = HealthState()
   /// Requests under way.
   package internal(set) var inFlight = 0
   package internal(set) var responseTime = ResponseTime()
@@ -57,7 +57,7 @@ package struct Peer: Sendable {
   }
 
   /// Not kept from being chosen by people: neither drained nor down.
-  package var mayBeChosen: Bool { weight > 0 && isEnabled && !limits.isDown }
+  package var mayBeChosen: Bool { weight > 0 && health.isEnabled && !limits.isDown }
 
   /// Failed too often, whether or not it may be probed.
   package var isFailed: Bool { limits.maxFails > 0 && fails >= limits.maxFails }
@@ -74,7 +74,7 @@ package struct Peer: Sendable {
   /// Whether it can be chosen now. After ``PeerLimits/failTimeout`` a failed one can, once: being
   /// chosen keeps the others away for another such time, until a success.
   package func isAvailable(_ now: UInt64, isOnly: Bool = false) -> Bool {
-    mayBeChosen && hasRoom && (isOnly || !isFailed || isRested(now))
+    mayBeChosen && health.isHealthy && hasRoom && (isOnly || !isFailed || isRested(now))
   }
 
   /// It was chosen: if its time of rest is over, this is the probe.

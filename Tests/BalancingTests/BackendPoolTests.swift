@@ -131,7 +131,7 @@ import Testing
     #expect(pool.update([Backend(a, weight: 5), Backend(b), Backend(c)]) == true)
     #expect(pool.peer(a)?.inFlight == 1)
     #expect(pool.peer(a)?.isFailed == true)
-    #expect(pool.peer(b)?.isEnabled == false)
+    #expect(pool.peer(b)?.health.isEnabled == false)
     #expect(pool.choose(now: 2 * second) == c)
     #expect(pool.update([Backend(c), Backend(a, weight: 5), Backend(b)]) == false)
   }
