@@ -19,8 +19,17 @@ struct Leadership: Sendable {
   /// Reads whose round is under way, oldest first.
   var readBatches: [ReadBatch] = []
   var transfer: Transfer?
+  /// Those that the membership in force is without; they are told once it is committed.
+  var leaving: [ReplicaID] = []
+  /// A lease protects no more once somebody was asked to campaign in spite of it.
+  var mayLease = true
   /// The median of the voters' clocks, taken at most once a turn.
   var clockOfTurn: UInt64?
+
+  func position(of replica: ReplicaID) -> Int? {
+    for position in peers.indices where peers[position].id == replica { return position }
+    return nil
+  }
 
   struct Read: Sendable {
     var context: UInt64
@@ -37,7 +46,7 @@ struct Leadership: Sendable {
   struct Transfer: Sendable {
     var target: ReplicaID
     var endTick: UInt64
-    /// The target was told to campaign.
-    var isAsked = false
+    /// When the target was last told to campaign.
+    var askedTick: UInt64?
   }
 }

@@ -41,7 +41,7 @@ struct MembershipHistory: Sendable {
 extension Membership {
   private static let version: UInt8 = 1
   /// More replicas than this are in no group; it bounds what a damaged entry can ask for.
-  private static let replicasMax = 64
+  package static let replicasMax = 64
 
   /// The payload of a membership entry.
   package func encoded() -> [UInt8] {

@@ -28,6 +28,9 @@ package struct Message: Hashable, Sendable {
     case readIndexReply(context: UInt64, index: LogIndex?)
     /// The leader asks a voter that is caught up to campaign at once (thesis §3.10).
     case timeoutNow
+    /// The leader tells one that left the group: the membership that stands at this index, and is
+    /// committed, is without it.
+    case removed(at: LogIndex)
   }
 }
 

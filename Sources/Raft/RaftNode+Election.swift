@@ -28,8 +28,9 @@ extension RaftNode {
 
   /// Asks whether an election could be won, without disturbing anyone (PreVote, thesis §9.6).
   mutating func campaign() {
-    // The machine is being replaced: nothing may be committed meanwhile.
-    guard membership.isVoter(id), !isRestoring else {
+    // While the machine is being replaced nothing may be committed, and a request for votes would
+    // not get past a disk that does nothing.
+    guard membership.isVoter(id), !isRemoved, !isRestoring, !isDiskStalled else {
       resetElectionTimer()
       leader = nil
       return
@@ -111,13 +112,6 @@ extension RaftNode {
     settle()
   }
 
-  mutating func handleTimeoutNow(from sender: ReplicaID) {
-    guard standing == .follower, leader == sender, membership.isVoter(id), !isRestoring else {
-      return
-    }
-    campaignForReal(isTransfer: true)
-  }
-
   private mutating func becomeLeader() {
     // Alone, the election is not yet on any disk: nothing may be sent before ours has it.
     let wonAlone = ballot.granted == [id]
@@ -133,26 +127,5 @@ extension RaftNode {
     leadership.termStart = log.last.index.next
     // What older terms left is committed by an entry of this one (Raft §5.4.2, §8).
     appendOwn([], kind: .empty)
-  }
-
-  /// Hands leadership to another voter, once that has everything; proposals are refused meanwhile.
-  /// Given up after an election timeout. Ignored unless leading and `target` is another voter.
-  package mutating func transferLeadership(to target: ReplicaID) {
-    guard standing == .leader, target != id, membership.isVoter(target),
-      leadership.peers.contains(where: { $0.id == target })
-    else { return }
-    leadership.transfer = Leadership.Transfer(
-      target: target, endTick: ticks + UInt64(settings.electionTicks.upperBound))
-    continueTransfer()
-  }
-
-  mutating func continueTransfer() {
-    guard var transfer = leadership.transfer, !transfer.isAsked,
-      let peer = leadership.peers.first(where: { $0.id == transfer.target }),
-      peer.match == log.last.index
-    else { return }
-    transfer.isAsked = true
-    leadership.transfer = transfer
-    send(.timeoutNow, to: transfer.target)
   }
 }

@@ -46,7 +46,7 @@ extension RaftNode {
     guard !leadership.readBatches.isEmpty else { return }
     let answered = Quorum.reached(membership) { voter in
       if voter == id { return leadership.round }
-      return leadership.peers.first { $0.id == voter }?.roundAnswered ?? 0
+      return leadership.position(of: voter).map { leadership.peers[$0].roundAnswered } ?? 0
     }
     var confirmed = 0
     while confirmed < leadership.readBatches.count,

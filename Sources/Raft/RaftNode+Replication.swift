@@ -6,26 +6,24 @@ extension RaftNode {
 
   // Proposing.
 
-  /// Whether a proposal of so many bytes would be taken now.
-  package func canPropose(bytes: Int) -> Bool {
-    standing == .leader && leadership.transfer == nil
-      && (leadership.uncommittedBytes == 0
-        || leadership.uncommittedBytes + bytes <= settings.uncommittedBytesMax)
+  /// Why a proposal of so many bytes would not be taken now; `nil` if it would.
+  package func refusal(bytes: Int) -> ProposalRefusal? {
+    guard standing == .leader else { return .notLeader }
+    if let transfer = leadership.transfer { return .transferring(to: transfer.target) }
+    let uncommitted = leadership.uncommittedBytes
+    if uncommitted > 0, uncommitted + bytes > settings.uncommittedBytesMax {
+      return .overloaded(uncommittedBytes: uncommitted)
+    }
+    return nil
   }
 
-  /// Puts an entry into the log.
-  ///
-  /// A membership is taken only when the last one is committed, and an entry of this term too:
-  /// otherwise two changes could have quorums without a common voter.
-  /// - Returns: where it stands unless another leader takes its place; `nil` if this replica does
-  ///   not lead, is handing leadership over, or has too much that is not committed.
+  /// Puts a command or a clock into the log.
+  /// - Returns: where it stands unless another leader takes its place; `nil` if it is refused, for
+  ///   the reason that ``refusal(bytes:)`` tells.
   package mutating func propose(_ payload: [UInt8], kind: Entry.Kind = .command) -> EntryID? {
-    guard canPropose(bytes: payload.count) else { return nil }
-    if kind == .membership {
-      guard isReadyToServe, membershipIndex <= commitIndex,
-        (try? Membership(encoded: payload)) != nil
-      else { return nil }
-    }
+    invariant(
+      kind == .command || kind == .clock, "\(id): entries of kind \(kind) are Raft's own")
+    guard refusal(bytes: payload.count) == nil else { return nil }
     return appendOwn(payload, kind: kind)
   }
 
@@ -40,24 +38,11 @@ extension RaftNode {
     return id
   }
 
-  private mutating func append(_ entry: Entry) {
+  mutating func append(_ entry: Entry) {
     log.append(entry)
     if entry.kind == .membership, let change = try? Membership(encoded: entry.payload) {
-      memberships.append(change, at: entry.index)
-      membershipChanged()
+      enterMembership(change, at: entry.index)
     }
-  }
-
-  /// Keeps progress for exactly those that are in the membership now.
-  private mutating func membershipChanged() {
-    guard standing == .leader else { return }
-    let known = leadership.peers
-    leadership.peers = membership.everyone.filter { $0 != id }.map { replica in
-      known.first { $0.id == replica }
-        // The change itself is the first thing that a new replica is sent.
-        ?? Progress(id: replica, next: log.last.index, tick: ticks)
-    }
-    leadership.isDue = true
   }
 
   // Leading.
@@ -65,15 +50,18 @@ extension RaftNode {
   mutating func tickLeader() {
     let patience = UInt64(settings.electionTicks.lowerBound)
     let hearsQuorum = Quorum.holds(membership) { voter in
-      voter == id
-        || leadership.peers.contains { $0.id == voter && ticks - $0.heardTick <= patience }
+      if voter == id { return true }
+      guard let position = leadership.position(of: voter) else { return false }
+      return ticks - leadership.peers[position].heardTick <= patience
     }
     guard hearsQuorum else {
       // Others may have elected another leader; who waits here should look for it.
       becomeFollower(term: term, leader: nil)
       return
     }
-    if let transfer = leadership.transfer, ticks >= transfer.endTick { leadership.transfer = nil }
+    handOverIfStalled()
+    tickTransfer()
+    guard standing == .leader else { return }
     for position in leadership.peers.indices {
       let peer = leadership.peers[position]
       let isQuiet = ticks - peer.sentTick >= UInt64(settings.heartbeatTicks)
@@ -157,7 +145,7 @@ extension RaftNode {
 
   mutating func handle(_ reply: AppendReply, from follower: ReplicaID) {
     guard standing == .leader,
-      let position = leadership.peers.firstIndex(where: { $0.id == follower })
+      let position = leadership.position(of: follower)
     else { return }
     hear(position, round: reply.round, wall: reply.wall)
     switch reply.outcome {
@@ -208,7 +196,7 @@ extension RaftNode {
     let own = settings.bugs.contains(.replyBeforeDisk) ? log.last.index : durable
     let reached = Quorum.reached(membership) { voter in
       if voter == id { return own.rawValue }
-      return leadership.peers.first { $0.id == voter }?.match.rawValue ?? 0
+      return leadership.position(of: voter).map { leadership.peers[$0].match.rawValue } ?? 0
     }
     let index = LogIndex(reached)
     guard index > commitIndex else { return }
@@ -217,134 +205,28 @@ extension RaftNode {
       leadership.isDue = true
     }
   }
-
-  // Following.
-
-  /// Takes the sender of a valid request of this term as the leader.
-  mutating func hearLeader(_ sender: ReplicaID) {
-    if standing != .follower || leader != sender {
-      becomeFollower(term: term, leader: sender)
-    }
-    electionElapsed = 0
-  }
-
-  mutating func handle(_ request: AppendRequest, from sender: ReplicaID) {
-    // Two leaders of one term cannot be; whoever claims it is not believed.
-    guard standing != .leader, request.isSound(term: term) else { return }
-    hearLeader(sender)
-    if isRestoring {
-      reply(.heard, round: request.round)
-      return
-    }
-    if request.previous.index < log.base.index {
-      acknowledge(upTo: commitIndex, appended: false, round: request.round)
-      return
-    }
-    guard log.contains(request.previous) else {
-      refuse(request)
-      return
-    }
-    var known = 0
-    while known < request.entries.count, log.contains(request.entries[known].id) { known += 1 }
-    let lastNew = request.entries.last?.index ?? request.previous.index
-    if known < request.entries.count {
-      guard cut(from: request.entries[known].index) else { return }
-      for entry in request.entries[known...] { append(entry) }
-    }
-    // Only up to the last entry of this message: what follows in our log may be another leader's.
-    commit(upTo: min(request.commit, lastNew))
-    acknowledge(upTo: lastNew, appended: known < request.entries.count, round: request.round)
-  }
-
-  /// Makes room for an entry at `index`: drops ours from there on.
-  private mutating func cut(from index: LogIndex) -> Bool {
-    guard index <= log.last.index else { return true }
-    guard index > commitIndex else {
-      contradicted(at: index)
-      return false
-    }
-    log.truncate(from: index)
-    forgetHandouts(from: index)
-    _ = memberships.truncate(from: index)
-    return true
-  }
-
-  private mutating func refuse(_ request: AppendRequest) {
-    guard request.previous.index > commitIndex else {
-      contradicted(at: request.previous.index)
-      return
-    }
-    let hint = log.lastEntry(at: request.previous.index.previous, notAbove: request.previous.term)
-    reply(.conflict(previous: request.previous.index, hint: hint), round: request.round)
-  }
-
-  /// A leader disagrees with what is committed: state was lost somewhere, and to go on would lose
-  /// more. With planted bugs that is what the simulator waits for its checkers to see.
-  private func contradicted(at index: LogIndex) {
-    invariant(
-      !settings.bugs.isEmpty,
-      "\(id): leader \(String(describing: leader)) of term \(term) contradicts entry \(index), "
-        + "but everything up to \(commitIndex) is committed"
-    )
-  }
-
-  /// Tells the leader that the log agrees up to `index`: at once if that is durable, otherwise
-  /// after this ready's sync; and if an earlier ready's sync is still under way, when that is done.
-  mutating func acknowledge(upTo index: LogIndex, appended: Bool, round: UInt64) {
-    following.verified = max(following.verified, index)
-    if appended || hardState != hardStateHanded {
-      // A new round must not wait for the disk: reads hang on it.
-      if round > following.round { reply(.heard, round: round) }
-      let matched = max(index, following.reply.map(\.matchedIndex) ?? .zero)
-      following.reply = AppendReply(
-        outcome: .matched(matched), round: max(round, following.round), wall: now.wall)
-    } else if index <= durable {
-      reply(.matched(index), round: round)
-    } else {
-      reply(.heard, round: round)
-      following.owesReply = following.reply == nil
-    }
-    following.round = max(following.round, round)
-  }
-
-  private mutating func reply(_ outcome: AppendReply.Outcome, round: UInt64) {
-    guard let leader else { return }
-    following.round = max(following.round, round)
-    send(.appendReply(AppendReply(outcome: outcome, round: round, wall: now.wall)), to: leader)
-  }
-
-  mutating func payOwedReply() {
-    guard following.owesReply, leader != nil else { return }
-    let index = min(following.verified, durable)
-    following.owesReply = index < following.verified
-    reply(.matched(index), round: following.round)
-  }
 }
 
-extension AppendReply {
-  fileprivate var matchedIndex: LogIndex {
-    if case .matched(let index) = outcome { index } else { .zero }
-  }
+/// Why a proposal is not taken; nothing was put into the log.
+package enum ProposalRefusal: Hashable, Sendable {
+  case notLeader
+  /// Leadership is being handed to this replica. In a moment it leads, or proposals are taken
+  /// again.
+  case transferring(to: ReplicaID)
+  /// So many bytes are proposed and not committed; with these they would be more than
+  /// ``RaftSettings/uncommittedBytesMax``.
+  case overloaded(uncommittedBytes: Int)
 }
 
-extension AppendRequest {
-  /// Whether a leader of `term` can have sent this.
-  fileprivate func isSound(term: Term) -> Bool {
-    guard previous.index.rawValue < 1 << 62, previous.index > .zero || previous == .zero else {
-      return false
+extension ProposalRefusal: CustomStringConvertible {
+  /// For people: what happened, and what to do next.
+  package var description: String {
+    switch self {
+    case .notLeader: "Not proposed: this replica does not lead its group. Ask the leader."
+    case .transferring(let target):
+      "Not proposed: leadership is being handed to \(target). Ask there, or again in a second."
+    case .overloaded(let bytes):
+      "Not proposed: \(bytes) bytes are waiting to be committed. Ask again later."
     }
-    var last = previous
-    var stamp: UInt64 = 0
-    for entry in entries {
-      guard entry.index == last.index.next, entry.term >= last.term, entry.stamp >= stamp else {
-        return false
-      }
-      if entry.kind == .membership, (try? Membership(encoded: entry.payload)) == nil {
-        return false
-      }
-      last = entry.id
-      stamp = entry.stamp
-    }
-    return last.term <= term
   }
 }

@@ -68,7 +68,7 @@ extension RaftNode {
   /// if the follower no longer needs it.
   package mutating func sendSection(_ chunk: SnapshotChunk, to follower: ReplicaID) {
     guard standing == .leader,
-      let position = leadership.peers.firstIndex(where: { $0.id == follower }),
+      let position = leadership.position(of: follower),
       let sending = leadership.peers[position].sending,
       sending.metadata.last == chunk.metadata.last, sending.section == chunk.section
     else { return }
@@ -84,7 +84,7 @@ extension RaftNode {
 
   mutating func handle(_ reply: SnapshotReply, from follower: ReplicaID) {
     guard standing == .leader,
-      let position = leadership.peers.firstIndex(where: { $0.id == follower })
+      let position = leadership.position(of: follower)
     else { return }
     hear(position, round: reply.round, wall: reply.wall)
     guard var sending = leadership.peers[position].sending,
@@ -150,6 +150,11 @@ extension RaftNode {
     forgetHandouts(from: LogIndex(1))
     log = Log(base: metadata.last, baseStamp: metadata.stamp)
     memberships = MembershipHistory(metadata.membership, at: metadata.membershipIndex)
+    if let removed = removedAt, metadata.membershipIndex > removed,
+      metadata.membership.includes(id)
+    {
+      removedAt = nil
+    }
     snapshotMetadata = metadata
     commitIndex = metadata.last.index
     commitHanded = metadata.last.index

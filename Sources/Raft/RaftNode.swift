@@ -26,12 +26,16 @@ package struct RaftNode: Sendable {
   /// The newest snapshot that is durable here.
   var snapshotMetadata: SnapshotMetadata?
   var incoming: IncomingSnapshot?
+  /// The index of a committed membership that is without this replica, once a leader said so.
+  var removedAt: LogIndex?
 
   var now = Moment(monotonic: 0, wall: 0)
   var ticks: UInt64 = 0
   /// Ticks since the leader was heard of or an election began, and how many are waited for.
   var electionElapsed = 0
   var electionTimeout: Int
+  /// Ticks for which entries have waited for the own disk without any progress.
+  var diskWaitTicks = 0
 
   var ballot = Ballot()
   var following = Following()
@@ -148,6 +152,8 @@ package struct RaftNode: Sendable {
   /// that was stopped hears its mail before its timers fire.
   package mutating func tick() {
     ticks += 1
+    let awaitsDisk = handouts.contains { $0.upTo > durable }
+    diskWaitTicks = awaitsDisk ? diskWaitTicks + 1 : 0
     if standing == .leader {
       tickLeader()
       return
@@ -165,6 +171,8 @@ package struct RaftNode: Sendable {
     guard message.to == id, message.from != id, message.term.rawValue <= Self.numberMax else {
       return
     }
+    if case .removed(let index) = message.body { return handleRemoved(at: index) }
+    if standing == .leader, answerRemoved(message) { return }
     // Replies count only from members. Requests are taken from anyone, because our own membership
     // may be the stale one (Raft §6).
     if message.body.isReply, !membership.includes(message.from) { return }
@@ -184,6 +192,7 @@ package struct RaftNode: Sendable {
     case .readIndex(let context): handleReadIndex(context, from: message.from)
     case .readIndexReply: break  // Nothing here asks a leader for an index.
     case .timeoutNow: handleTimeoutNow(from: message.from)
+    case .removed: break
     }
   }
 
@@ -231,7 +240,10 @@ package struct RaftNode: Sendable {
   /// Everything that was handed out in readies up to the one whose last entry is `last` is durable.
   package mutating func persisted(_ last: EntryID) {
     guard let position = handouts.firstIndex(where: { $0.last == last }) else { return }
-    durable = max(durable, handouts[position].upTo)
+    if handouts[position].upTo > durable {
+      durable = handouts[position].upTo
+      diskWaitTicks = 0
+    }
     handouts.removeFirst(position + 1)
     if standing == .leader {
       if durable >= leadership.termStart { leadership.isHeld = false }
@@ -259,10 +271,7 @@ package struct RaftNode: Sendable {
       leadership.uncommittedBytes -= log.bytes(after: commitIndex, through: target)
     }
     commitIndex = target
-    // A leader that was removed has done its work once that is committed (thesis §4.2.2).
-    if standing == .leader, commitIndex >= membershipIndex, !membership.isVoter(id) {
-      becomeFollower(term: term, leader: nil)
-    }
+    if standing == .leader { settleMembership() }
   }
 }
 
@@ -270,7 +279,7 @@ extension Message.Body {
   fileprivate var isReply: Bool {
     switch self {
     case .voteReply, .appendReply, .snapshotReply, .readIndexReply: true
-    case .voteRequest, .append, .snapshot, .readIndex, .timeoutNow: false
+    case .voteRequest, .append, .snapshot, .readIndex, .timeoutNow, .removed: false
     }
   }
 }

@@ -14,11 +14,17 @@ package struct RaftSettings: Sendable {
   package var appendsInFlightMax = 64
   /// Bytes of entries in flight to one follower.
   package var bytesInFlightMax = 8 << 20
-  /// Bytes of proposals not yet committed; above it ``RaftNode/propose(_:kind:)`` refuses.
+  /// Bytes of proposals not yet committed; above it ``RaftNode/refusal(bytes:)`` says
+  /// so.
   package var uncommittedBytesMax = 64 << 20
   /// Entries kept in memory behind a snapshot for followers that are a little late.
   package var retainedEntries = 4_096
   package var retainedBytesMax = 4 << 20
+  /// Entries that a learner may lack to be promoted. They must also be in memory, and no more bytes
+  /// than ``bytesInFlightMax``.
+  package var promotionLagMax: UInt64 = 4_096
+  /// Ticks without progress of the own disk after which a leader hands over: 1 s.
+  package var diskPatienceTicks = 100
   package var bugs: PlantedBugs = []
 
   package init() {}

@@ -39,6 +39,7 @@ extension Message {
       writer.wide("context", context)
       if let index { writer.wide("index", index.rawValue) }
     case .timeoutNow: break
+    case .removed(let index): writer.wide("index", index.rawValue)
     }
     writer.finish(into: &bytes)
   }
@@ -54,6 +55,7 @@ extension Message {
     case .readIndex: "readIndex"
     case .readIndexReply: "readIndexReply"
     case .timeoutNow: "timeoutNow"
+    case .removed: "removed"
     }
   }
 
@@ -105,6 +107,7 @@ extension Message {
         context: try object.wide("context"),
         index: object.has("index") ? try object.logIndex("index") : nil)
     case "timeoutNow": body = .timeoutNow
+    case "removed": body = .removed(at: try object.logIndex("index"))
     case let word: throw .unknownType(word.description)
     }
     self.init(

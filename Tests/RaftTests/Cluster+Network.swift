@@ -46,7 +46,7 @@ extension Cluster {
 extension Message {
   var isRequest: Bool {
     switch body {
-    case .voteRequest, .append, .snapshot, .readIndex, .timeoutNow: true
+    case .voteRequest, .append, .snapshot, .readIndex, .timeoutNow, .removed: true
     case .voteReply, .appendReply, .snapshotReply, .readIndexReply: false
     }
   }

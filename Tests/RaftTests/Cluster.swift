@@ -38,6 +38,8 @@ final class Cluster {
   }
 
   let ids: [ReplicaID]
+  /// The first voters; whoever comes later begins without any membership.
+  let voters: Int
   var nodes: [Node]
   var queue = EventQueue()
   /// Microseconds.
@@ -50,6 +52,8 @@ final class Cluster {
   var brokenLinks: Set<Link> = []
   var snapshotEvery: Int?
   var syncMicroseconds = 300
+  /// Replicas whose syncs do not end.
+  var stalledDisks: Set<Int> = []
 
   // What was observed.
   var requests = 0
@@ -63,7 +67,13 @@ final class Cluster {
   var leaderOfTerm: [UInt64: ReplicaID] = [:]
   var reads: [(node: Int, outcome: ReadOutcome)] = []
 
-  init(_ count: Int, seed: UInt64, snapshotEvery: Int? = nil, bugs: PlantedBugs = []) {
+  /// - Parameter joiners: replicas that are not in the first membership.
+  init(
+    _ count: Int, joiners: Int = 0, seed: UInt64, snapshotEvery: Int? = nil,
+    bugs: PlantedBugs = []
+  ) {
+    voters = count
+    let count = count + joiners
     ids = (1...count).map { ReplicaID(rawValue: UInt64($0)) }
     nodes = Array(repeating: Node(), count: count)
     generator = SeededGenerator(seed: seed)
@@ -81,7 +91,8 @@ final class Cluster {
     let disk = nodes[number].disk
     nodes[number].life += 1
     nodes[number].raft = RaftNode(
-      id: ids[number], settings: settings, membership: Membership(voters: ids),
+      id: ids[number], settings: settings,
+      membership: Membership(voters: number < voters ? Array(ids[..<voters]) : []),
       restored: disk.restored, seed: generator.next())
     nodes[number].journal = disk.entries
     nodes[number].applied = .zero
@@ -141,7 +152,11 @@ final class Cluster {
       turn(number) { $0.tick() }
     case .synced(let number, let life):
       guard nodes[number].life == life, nodes[number].raft != nil else { return }
-      synced(number)
+      if stalledDisks.contains(number) {
+        queue.add(event, at: now + 10_000)
+      } else {
+        synced(number)
+      }
     }
   }
 

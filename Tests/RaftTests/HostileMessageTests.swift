@@ -67,7 +67,7 @@ import Testing
   private static func body(_ generator: inout SeededGenerator) -> Message.Body {
     let wall = number(&generator)
     let round = number(&generator)
-    switch generator.next(in: 0...9) {
+    switch generator.next(in: 0...10) {
     case 0:
       return .voteRequest(
         VoteRequest(
@@ -105,7 +105,8 @@ import Testing
           snapshot: Bench.id(10, 2), nextSection: Int(truncatingIfNeeded: number(&generator)),
           round: round, wall: wall))
     case 8: return .readIndex(context: wall)
-    default: return generator.chance(0.5) ? .timeoutNow : .readIndexReply(context: 1, index: nil)
+    case 9: return generator.chance(0.5) ? .timeoutNow : .readIndexReply(context: 1, index: nil)
+    default: return .removed(at: LogIndex(number(&generator)))
     }
   }
 }

@@ -199,21 +199,6 @@ import Testing
     #expect(bench.node.membership == first && bench.node.membershipIndex == .zero)
   }
 
-  /// B25: a membership is refused before an entry of this term is committed, and while another
-  /// change is under way.
-  @Test func b25OneMembershipAtATime() {
-    var bench = Bench()
-    bench.win()
-    let next = Membership(voters: Array(Bench.ids[..<3]), learners: [Bench.ids[3]]).encoded()
-    #expect(bench.node.propose(next, kind: .membership) == nil)
-    bench.acknowledge(2, 1)
-    #expect(bench.node.propose(next, kind: .membership) != nil)
-    #expect(bench.node.propose(next, kind: .membership) == nil)
-    bench.drain()
-    #expect(!bench.appends(to: 4).isEmpty)
-    #expect(bench.node.propose([9, 9], kind: .membership) == nil)
-  }
-
   @Test func membershipRoundTripAndDamage() throws {
     let membership = Membership(
       voters: [Bench.ids[0], Bench.ids[2]], outgoing: [Bench.ids[1]], learners: [Bench.ids[4]])

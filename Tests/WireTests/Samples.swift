@@ -108,7 +108,7 @@ enum Samples {
       SnapshotReply(
         snapshot: EntryID(index: LogIndex(100), term: Term(4)), nextSection: 3, round: 7, wall: 9)),
     .readIndex(context: UInt64.max), .readIndexReply(context: 1, index: LogIndex(8)),
-    .readIndexReply(context: 1, index: nil), .timeoutNow,
+    .readIndexReply(context: 1, index: nil), .timeoutNow, .removed(at: LogIndex(12)),
   ]
 
   static let status = NodeStatus(
