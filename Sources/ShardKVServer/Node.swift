@@ -75,6 +75,8 @@ package struct Node<Service: NodeService>: Sendable where Service.Machine: Senda
   package internal(set) var counters = NodeCounters()
 
   /// The whole of one turn.
+  @_specialize(where Service == ShardGroupService)
+  @_specialize(where Service == ControllerService)
   package mutating func turn(_ now: Moment, _ inputs: [NodeInput]) -> NodeEffects {
     self.now = now
     raft.setTime(now)
@@ -101,10 +103,14 @@ package struct Node<Service: NodeService>: Sendable where Service.Machine: Senda
 
   /// When the next turn must begin at the latest, monotonic nanoseconds.
   package var nextDeadline: UInt64 {
-    if wantsTurn { return now.monotonic }
-    var deadline = nextTick
-    if let clerkDeadline = clerk.nextDeadline { deadline = min(deadline, clerkDeadline) }
-    return deadline
+    @_specialize(where Service == ShardGroupService)
+    @_specialize(where Service == ControllerService)
+    get {
+      if wantsTurn { return now.monotonic }
+      var deadline = nextTick
+      if let clerkDeadline = clerk.nextDeadline { deadline = min(deadline, clerkDeadline) }
+      return deadline
+    }
   }
 
   /// Gives Raft the ticks that are due. After a long pause there is no point in giving all of them:
@@ -148,6 +154,10 @@ package struct Node<Service: NodeService>: Sendable where Service.Machine: Senda
     case .command:
       let outcome = service.apply(entry)
       applied = entry.index
+      if settings.tellsWhatIsApplied {
+        effects.applied.append(
+          AppliedCommand(entry: entry.id, payload: entry.payload, outcome: outcome))
+      }
       // Another leader's entry stands where the proposal was: the proposal is gone for good.
       if let proposal, proposal.term == entry.term {
         switch outcome {

@@ -1,4 +1,5 @@
 import Journal
+import Raft
 import Wire
 
 /// What happened to a node since its last turn.
@@ -26,8 +27,18 @@ package struct NodeEffects: Sendable {
   package var events: [NodeEvent] = []
   /// The node is done: the process ends with this.
   package var stop: NodeStop?
+  /// The commands applied in this turn, for those who watch; only if
+  /// ``NodeSettings/tellsWhatIsApplied``.
+  package var applied: [AppliedCommand] = []
 
   package init() {}
+}
+
+/// A command that a replica applied, and what a client that waits for it would be told.
+package struct AppliedCommand: Sendable {
+  package var entry: EntryID
+  package var payload: [UInt8]
+  package var outcome: Applied
 }
 
 package struct NodeSync: Sendable {

@@ -38,6 +38,8 @@ package struct NodeSettings: Sendable {
   /// How long a node that was asked to stop waits for what is under way.
   package var drainMilliseconds: UInt64 = 1_500
 
+  /// Effects name every command that was applied: what a simulation compares among replicas.
+  package var tellsWhatIsApplied = false
   package var bugs: PlantedBugs = [] {
     didSet { raft.bugs = bugs }
   }

@@ -7,14 +7,6 @@ import ShardMap
 import Sessions
 import Wire
 
-/// An entry that one replica applied.
-package struct AppliedEntry: Sendable {
-  package var entry: EntryID
-  package var payload: [UInt8]
-  /// What a client that waits for it would be told.
-  package var answer: WriteAnswer?
-}
-
 /// What a node shows of itself after a turn.
 package struct NodeObservation: Sendable {
   package var role: Role
@@ -143,7 +135,7 @@ package final class GroupWatch {
 
   /// The same command at an index everywhere, and the same answer to a write however often it is in
   /// the log.
-  package func applied(_ applied: AppliedEntry, name: String) {
+  package func applied(_ applied: AppliedCommand, name: String) {
     let index = Int(clamping: applied.entry.index.rawValue)
     if index >= commands.count {
       commands.append(contentsOf: repeatElement(0, count: index + 1 - commands.count))
@@ -174,7 +166,7 @@ package final class GroupWatch {
     return didHandOver
   }
 
-  private func checkAnswer(_ applied: AppliedEntry, _ name: String) {
+  private func checkAnswer(_ applied: AppliedCommand, _ name: String) {
     guard group != .none, let command = try? ShardGroupMachine.decode(applied.payload) else {
       return
     }
@@ -182,7 +174,7 @@ package final class GroupWatch {
       didHandOver = true
       return
     }
-    guard let answer = applied.answer else { return }
+    guard case .reply(.written(let answer)) = applied.outcome else { return }
     let identity = WriteID(session: id.session, sequence: id.sequence, firstUnanswered: 0)
     if let first = ledger.answers.updateValue(answer, forKey: identity), first != answer {
       fail("\(name) applied \(identity) twice: \(first), then \(answer)")

@@ -7,11 +7,10 @@ import Wire
 
 /// A node as the simulation sees it, whatever it replicates.
 package protocol SimulatedNode: SimulatedProcess {
+  /// As it was after its last turn.
   var observation: NodeObservation { get }
   func stateHash() -> UInt64
   func shardReports() -> [NodeStatus.ShardReport]
-  /// What was applied since the last call, in order.
-  func takeApplied() -> [AppliedEntry]
   /// What it is and what it knows of its group, for reports.
   var summary: String { get }
   /// Bytes of the log behind the newest snapshot, and of that snapshot.
@@ -20,42 +19,42 @@ package protocol SimulatedNode: SimulatedProcess {
 }
 
 /// A ``Node`` of either kind on a simulated host.
+///
+/// What is asked after each turn is taken during the turn, where the node is at hand: to look into
+/// a large value behind a reference is to copy it.
 package final class NodeProcess<Service: NodeService>: SimulatedNode
 where Service.Machine: Sendable {
-  private var node: Node<WatchedService<Service>>
+  private var node: Node<Service>
+  package private(set) var nextDeadline: UInt64?
+  package private(set) var observation: NodeObservation
 
   /// Starts from what is on the host's disk, repairs included.
   package init(_ host: SimulatedHost, _ settings: NodeSettings, seed: UInt64, now: Moment) throws {
-    let start = try Node<WatchedService<Service>>.recover(
+    let start = try Node<Service>.recover(
       host.disk.reader, settings: settings, seed: seed, now: now)
     for effect in start.repairs { try host.disk.execute(effect) }
     node = start.node
+    nextDeadline = start.node.nextDeadline
+    observation = NodeObservation(start.node)
   }
 
   package func turn(_ now: Moment, _ inputs: [NodeInput]) -> NodeEffects {
-    node.turn(now, inputs)
+    Self.turn(&node, now, inputs, &nextDeadline, &observation)
   }
 
-  package var nextDeadline: UInt64? { node.nextDeadline }
-
-  package var observation: NodeObservation {
-    NodeObservation(
-      role: node.raft.role, term: node.raft.term, commitIndex: node.raft.commitIndex,
-      appliedIndex: node.applied, configuration: node.service.configurationNumber,
-      promises: node.raft.hardState,
-      appliedTerm: node.raft.metadata(at: node.applied)?.last.term)
+  private static func turn(
+    _ node: inout Node<Service>, _ now: Moment, _ inputs: [NodeInput],
+    _ nextDeadline: inout UInt64?, _ observation: inout NodeObservation
+  ) -> NodeEffects {
+    let effects = node.turn(now, inputs)
+    nextDeadline = node.nextDeadline
+    observation = NodeObservation(node)
+    return effects
   }
 
   package func stateHash() -> UInt64 { node.service.stateHash() }
 
   package func shardReports() -> [NodeStatus.ShardReport] { node.service.shardReports() }
-
-  package func takeApplied() -> [AppliedEntry] {
-    let log = node.service.log
-    guard !log.entries.isEmpty else { return [] }
-    defer { log.entries = [] }
-    return log.entries
-  }
 
   package var summary: String {
     let raft = node.raft
@@ -67,4 +66,14 @@ where Service.Machine: Sendable {
   package var logBytes: UInt64 { node.journalBytesSinceSnapshot }
 
   package var snapshotBytes: UInt64 { node.newestSnapshotBytes }
+}
+
+extension NodeObservation {
+  init<Service: NodeService>(_ node: Node<Service>) {
+    self.init(
+      role: node.raft.role, term: node.raft.term, commitIndex: node.raft.commitIndex,
+      appliedIndex: node.applied, configuration: node.service.configurationNumber,
+      promises: node.raft.hardState,
+      appliedTerm: node.raft.metadata(at: node.applied)?.last.term)
+  }
 }

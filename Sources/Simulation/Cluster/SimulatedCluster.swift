@@ -46,6 +46,7 @@ package final class SimulatedCluster {
     self.plan = plan
     var settings = settings
     settings.controllers = plan.controllerAddresses
+    settings.tellsWhatIsApplied = true
     self.settings = settings
     simulator = Simulator(seed: seed)
     server = Array(repeating: .none, count: plan.layout.shardCount)
@@ -59,7 +60,7 @@ package final class SimulatedCluster {
         addReplica(position, member, name: ClusterPlan.name(group.id, number + 1))
       }
     }
-    simulator.didTurn = { [unowned self] host, _ in observe(host) }
+    simulator.didTurn = { [unowned self] host, effects in observe(host, effects) }
   }
 
   private func addReplica(_ position: Int, _ member: ReplicaAddress, name: String) {
@@ -125,7 +126,7 @@ package final class SimulatedCluster {
     }
   }
 
-  private func observe(_ host: SimulatedHost) {
+  private func observe(_ host: SimulatedHost, _ effects: NodeEffects) {
     guard let index = replicaOfHost[host.index], let node = replicas[index].node else { return }
     let position = replicas[index].group
     let watch = watches[position]
@@ -134,9 +135,8 @@ package final class SimulatedCluster {
     watch.observe(
       observation, host: host.index, incarnation: host.incarnation, isSettled: host.sync == nil,
       name: host.name)
-    let applied = node.takeApplied()
-    for entry in applied { watch.applied(entry, name: host.name) }
-    guard !applied.isEmpty else { return }
+    for command in effects.applied { watch.applied(command, name: host.name) }
+    guard !effects.applied.isEmpty else { return }
     if observation.appliedIndex.rawValue % hashInterval == 0 {
       watch.hash(
         node.stateHash(), at: observation.appliedIndex, host: host.index, name: host.name)
