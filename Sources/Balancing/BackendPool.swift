@@ -190,14 +190,13 @@ package struct BackendPool: Sendable {
     _ policy: Policy, _ peers: inout [Peer], _ now: UInt64, isOnly: Bool, _ tried: [BackendAddress]
   ) -> Int? {
     if peers.isEmpty { return nil }
-    let isTried: (BackendAddress) -> Bool = { tried.contains($0) }
     switch policy {
     case .smoothWeighted:
-      return SmoothWeighted.pick(&peers, now: now, isOnly: isOnly, isTried: isTried)
+      return SmoothWeighted.pick(&peers, now: now, isOnly: isOnly, excluding: tried)
     case .leastConnections:
-      return LeastConnections.pick(&peers, now: now, isOnly: isOnly, isTried: isTried)
+      return LeastConnections.pick(&peers, now: now, isOnly: isOnly, excluding: tried)
     case .dynamicWeights:
-      return DynamicWeights.pick(&peers, now: now, isOnly: isOnly, isTried: isTried)
+      return DynamicWeights.pick(&peers, now: now, isOnly: isOnly, excluding: tried)
     }
   }
 

@@ -6,17 +6,17 @@ package enum DynamicWeights {
   package static let factors = 5...100
 
   /// The index of the next peer, `nil` if none is available. O(n), nothing is allocated. See
-  /// ``SmoothWeighted/pick(_:now:isOnly:isTried:)``.
+  /// ``SmoothWeighted/pick(_:now:isOnly:excluding:)``.
   package static func pick(
     _ peers: inout [Peer], now: UInt64, isOnly: Bool = false,
-    isTried: (BackendAddress) -> Bool = { _ in false }
+    excluding tried: [BackendAddress] = []
   ) -> Int? {
     let fastest = peers.reduce(UInt64.max) { min($0, $1.responseTime.mean ?? .max) }
     var best: Int?
     var bestWeight = 0
     var total = 0
     for index in peers.indices {
-      guard peers[index].isAvailable(now, isOnly: isOnly), !isTried(peers[index].address) else {
+      guard peers[index].isAvailable(now, isOnly: isOnly), !peers[index].isAmong(tried) else {
         continue
       }
       total += peers[index].turn(times: factor(peers[index], fastest: fastest))
@@ -35,6 +35,6 @@ package enum DynamicWeights {
   package static func factor(_ peer: Peer, fastest: UInt64) -> Int {
     let slowness = Double(max(1, peer.responseTime.mean ?? fastest)) / Double(max(1, fastest))
     let factor = Double(factors.upperBound) / (slowness * Double(peer.inFlight + 1))
-    return max(factors.lowerBound, Int(factor.rounded()))
+    return max(factors.lowerBound, Int(factor + 0.5))
   }
 }

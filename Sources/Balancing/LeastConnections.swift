@@ -2,13 +2,13 @@
 /// peers take turns by ``SmoothWeighted``'s rule.
 package enum LeastConnections {
   /// The index of the next peer, `nil` if none is available. O(n), nothing is allocated. See
-  /// ``SmoothWeighted/pick(_:now:isOnly:isTried:)``.
+  /// ``SmoothWeighted/pick(_:now:isOnly:excluding:)``.
   package static func pick(
     _ peers: inout [Peer], now: UInt64, isOnly: Bool = false,
-    isTried: (BackendAddress) -> Bool = { _ in false }
+    excluding tried: [BackendAddress] = []
   ) -> Int? {
     func isAvailable(_ peer: Peer) -> Bool {
-      peer.isAvailable(now, isOnly: isOnly) && !isTried(peer.address)
+      peer.isAvailable(now, isOnly: isOnly) && !peer.isAmong(tried)
     }
     var first: Int?
     var isShared = false

@@ -21,7 +21,7 @@ package enum NginxHash {
   /// tries, as in Perl's Cache::Memcached. O(n).
   package static func pick(
     _ peers: inout [Peer], key: [UInt8], walk: inout Walk, now: UInt64,
-    isTried: (BackendAddress) -> Bool = { _ in false }
+    excluding tried: [BackendAddress] = []
   ) -> Int? {
     let total = peers.reduce(0) { $0 + $1.weight }
     while peers.count > 1, !key.isEmpty, total > 0, walk.tries <= triesMax {
@@ -35,13 +35,13 @@ package enum NginxHash {
         rest -= peers[index].weight
         index += 1
       }
-      if peers[index].isAvailable(now), !isTried(peers[index].address) {
+      if peers[index].isAvailable(now), !peers[index].isAmong(tried) {
         peers[index].wasChosen(now)
         return index
       }
       walk.tries += 1
     }
-    return SmoothWeighted.pick(&peers, now: now, isOnly: peers.count == 1, isTried: isTried)
+    return SmoothWeighted.pick(&peers, now: now, isOnly: peers.count == 1, excluding: tried)
   }
 
   /// The consistent hash: from a key's point on, the first available owner. O(log points).
@@ -49,14 +49,14 @@ package enum NginxHash {
   /// - Parameter ring: of the peers, each at its index.
   package static func pickConsistently(
     _ peers: inout [Peer], ring: KetamaRing, key: [UInt8], walk: inout Walk, now: UInt64,
-    isTried: (BackendAddress) -> Bool = { _ in false }
+    excluding tried: [BackendAddress] = []
   ) -> Int? {
     var position = walk.position ?? ring.position(of: key)
     defer { walk.position = position }
     while peers.count > 1, !key.isEmpty, walk.tries <= triesMax,
       let index = ring.member(at: position)
     {
-      if peers[index].isAvailable(now), !isTried(peers[index].address) {
+      if peers[index].isAvailable(now), !peers[index].isAmong(tried) {
         // A turn of the round robin among one: only the effective weight recovers.
         let added = peers[index].turn(times: 1)
         peers[index].currentWeight -= added
@@ -66,6 +66,6 @@ package enum NginxHash {
       position += 1
       walk.tries += 1
     }
-    return SmoothWeighted.pick(&peers, now: now, isOnly: peers.count == 1, isTried: isTried)
+    return SmoothWeighted.pick(&peers, now: now, isOnly: peers.count == 1, excluding: tried)
   }
 }

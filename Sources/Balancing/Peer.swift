@@ -77,6 +77,9 @@ package struct Peer: Sendable {
     mayBeChosen && health.isHealthy && hasRoom && (isOnly || !isFailed || isRested(now))
   }
 
+  /// Whether a request met it before.
+  func isAmong(_ tried: [BackendAddress]) -> Bool { !tried.isEmpty && tried.contains(address) }
+
   /// It was chosen: if its time of rest is over, this is the probe.
   package mutating func wasChosen(_ now: UInt64) {
     if isRested(now) { checked = now }

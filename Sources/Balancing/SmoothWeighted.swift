@@ -5,16 +5,16 @@ package enum SmoothWeighted {
   ///
   /// - Parameters:
   ///   - isOnly: there is no other peer, so failures do not matter.
-  ///   - isTried: peers that are to be left out, for example those that this request met before.
+  ///   - tried: peers that are to be left out, for example those that this request met before.
   package static func pick(
     _ peers: inout [Peer], now: UInt64, isOnly: Bool = false,
-    isTried: (BackendAddress) -> Bool = { _ in false }
+    excluding tried: [BackendAddress] = []
   ) -> Int? {
     var best: Int?
     var bestWeight = 0
     var total = 0
     for index in peers.indices {
-      guard peers[index].isAvailable(now, isOnly: isOnly), !isTried(peers[index].address) else {
+      guard peers[index].isAvailable(now, isOnly: isOnly), !peers[index].isAmong(tried) else {
         continue
       }
       total += peers[index].turn(times: 1)

@@ -61,8 +61,8 @@ private let second: UInt64 = 1_000_000_000
 
   @Test func triedAndDownPeersAreSkipped() {
     var some = peers([1, 1, 1])
-    #expect(SmoothWeighted.pick(&some, now: 1) { $0.text != "b" } == 1)
-    #expect(SmoothWeighted.pick(&some, now: 1) { _ in true } == nil)
+    #expect(SmoothWeighted.pick(&some, now: 1, excluding: [some[0].address, some[2].address]) == 1)
+    #expect(SmoothWeighted.pick(&some, now: 1, excluding: some.map(\.address)) == nil)
     var down = peers([1, 1], limits: limits { $0.isDown = true })
     #expect(picks(&down, 1) == "-")
   }
@@ -197,7 +197,7 @@ private let second: UInt64 = 1_000_000_000
     var some = peers([0, 1, 1])
     some[1].ended(.failure, now: second)
     #expect(LeastConnections.pick(&some, now: second) == 2)
-    #expect(LeastConnections.pick(&some, now: second) { $0.text == "c" } == nil)
+    #expect(LeastConnections.pick(&some, now: second, excluding: [some[2].address]) == nil)
   }
 }
 
@@ -227,7 +227,7 @@ private let second: UInt64 = 1_000_000_000
     #expect(NginxHash.pick(&some, key: key, walk: &walk, now: 1) == definition(weights, attempt: 1))
     var fresh = NginxHash.Walk()
     let tried = some[first ?? 0].address
-    let other = NginxHash.pick(&some, key: key, walk: &fresh, now: 1) { $0 == tried }
+    let other = NginxHash.pick(&some, key: key, walk: &fresh, now: 1, excluding: [tried])
     let expected = (0..<20).map { definition(weights, attempt: $0) }.first { $0 != first }
     #expect(other == expected)
   }
@@ -274,9 +274,8 @@ private let second: UInt64 = 1_000_000_000
     #expect(first == order[0])
     #expect(some.allSatisfy { $0.currentWeight == 0 })
     let tried = some[order[0]].address
-    let second = NginxHash.pickConsistently(&some, ring: ring, key: key, walk: &walk, now: 1) {
-      $0 == tried
-    }
+    let second = NginxHash.pickConsistently(
+      &some, ring: ring, key: key, walk: &walk, now: 1, excluding: [tried])
     #expect(second == order.first { $0 != order[0] })
   }
 }
