@@ -101,7 +101,9 @@ let package = Package(
     tests("RaftTests", ["Basics", "Raft"]),
     tests("SimulationTests", ["Basics", "Journal", "Simulation", "Wire"]),
     tests("StorageTests", ["Basics", "ShardMap", "Raft", "Journal", "Storage"]),
-    tests("ScenarioTests", ["Basics", "Clerk", "ShardMap", "Simulation", "Wire"]),
+    tests(
+      "ScenarioTests",
+      ["Balancing", "Basics", "Checksums", "Clerk", "ShardMap", "Simulation", "Wire"]),
     tests("JournalTests", ["Basics", "Checksums", "ShardMap", "Raft", "Journal", "Simulation"]),
     tests("CLITests", ["shardkv-cli", "Arguments", "Basics", "ShardMap", "Wire", "Raft"]),
   ]
