@@ -26,6 +26,21 @@ extension RaftNode {
     electionTimeout = generator.next(in: settings.electionTicks)
   }
 
+  /// The leader's process is gone as far as can be told: it has no connection to this replica, and
+  /// a new one to it failed. So there is nothing to wait for: this replica campaigns soon, and
+  /// refuses nobody's request for the sake of that leader. If it was an error, the others refuse the
+  /// pre-vote, and the next message of the leader is followed as ever.
+  ///
+  /// The voters begin one after the other, 50 ms apart, so that their votes do not split.
+  package mutating func suspectLeader() {
+    guard standing == .follower, let suspect = leader else { return }
+    leader = nil
+    let voters = otherVoters.filter { $0 != suspect } + [id]
+    let rank = voters.count { $0 < id }
+    electionElapsed = 0
+    electionTimeout = min(1 + 5 * rank, settings.electionTicks.lowerBound)
+  }
+
   /// Asks whether an election could be won, without disturbing anyone (PreVote, thesis §9.6).
   mutating func campaign() {
     // While the machine is being replaced nothing may be committed, and a request for votes would

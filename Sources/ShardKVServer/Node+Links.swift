@@ -27,6 +27,8 @@ struct Peer: Sendable {
   var address: ReplicaAddress
   var connection: ConnectionID?
   var isOpen = false
+  /// It answered our hello.
+  var isWelcome = false
   /// When to try to connect again, monotonic nanoseconds.
   var nextAttempt: UInt64 = 0
   var decoder = FrameDecoder()
@@ -189,7 +191,7 @@ extension Node {
     do {
       while let message = try peers[place].decoder.next() {
         switch message {
-        case .welcome: break
+        case .welcome: peers[place].isWelcome = true
         case .goodbye(let reason): dropPeer(place, reason); return
         default: dropPeer(place, "a message that does not belong here"); return
         }
@@ -211,13 +213,25 @@ extension Node {
     let wasOpen = peers[place].isOpen
     peers[place].connection = nil
     peers[place].isOpen = false
-    peers[place].nextAttempt =
-      now.monotonic + UInt64(random.next(in: settings.reconnectMilliseconds))
-      * nanosecondsPerMillisecond
+    // One that worked is tried again at once: whether its process is still there matters.
+    let pause = peers[place].isWelcome ? 0 : UInt64(random.next(in: settings.reconnectMilliseconds))
+    peers[place].nextAttempt = now.monotonic + pause * nanosecondsPerMillisecond
+    peers[place].isWelcome = false
+    if !wasOpen { noteUnreachable(peers[place].address.id) }
     if wasOpen {
       effects.events.append(
         NodeEvent(.info, "lost the connection to \(peers[place].address.peer): \(reason)"))
     }
+  }
+
+  /// A connection to another replica failed. If it leads, and has none to us either, then its
+  /// process is gone.
+  private mutating func noteUnreachable(_ replica: ReplicaID) {
+    guard raft.leader == replica else { return }
+    let isConnected = accepted.values.contains {
+      if case .peer(replica) = $0.standing { true } else { false }
+    }
+    if !isConnected { raft.suspectLeader() }
   }
 
   /// Sends to another replica, or drops the message if there is no connection: Raft sends again.

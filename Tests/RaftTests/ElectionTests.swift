@@ -30,6 +30,29 @@ import Testing
     #expect(restarted.votes == [VoteReply(isGranted: false, isPreVote: false)])
   }
 
+  /// A follower whose leader's process is gone campaigns long before its timeout and lets others do
+  /// so; if the leader is alive after all, it follows on, in the same term.
+  @Test func aLeaderThatIsGoneIsNotWaitedFor() {
+    let heartbeat = Message.Body.append(
+      AppendRequest(previous: .zero, entries: [], commit: .zero, round: 0))
+    var bench = Bench()
+    bench.hear(2, term: 1, heartbeat)
+    bench.hear(3, term: 2, request(.zero, pre: true))
+    #expect(bench.votes.isEmpty, "the leader is heard of")
+    bench.node.suspectLeader()
+    bench.hear(3, term: 2, request(.zero, pre: true))
+    #expect(bench.votes == [VoteReply(isGranted: true, isPreVote: true)])
+    bench.hear(2, term: 1, heartbeat)
+    bench.tick(10)
+    #expect(bench.node.role == .follower && bench.node.leader == Bench.ids[1])
+    bench.node.suspectLeader()
+    bench.tick(2)
+    #expect(bench.sent.contains { $0.body == request(.zero, pre: true) })
+    #expect(bench.node.leader == nil && bench.node.term == Term(1))
+    bench.hear(2, term: 1, heartbeat)
+    #expect(bench.node.role == .follower && bench.node.leader == Bench.ids[1])
+  }
+
   /// §5.4.1: the vote is refused to a candidate whose log is less up to date.
   @Test(arguments: [
     (3, 1, false), (4, 1, false), (2, 2, false), (3, 2, true), (4, 2, true), (1, 3, true),
