@@ -38,7 +38,8 @@ extension Clerk {
   /// Who can carry it out. Without any the operation is made to wait, and the answer is `nil`.
   private mutating func destination(of work: Pending.Work, _ id: OperationID) -> Destination? {
     switch work {
-    case .refresh, .user(.query), .user(.control), .user(.register), .openSession(nil):
+    case .refresh, .user(.query), .user(.control), .user(.plan), .user(.register),
+      .openSession(nil):
       return Destination(party: .controllers, plain: controllers)
     case .user(.status(let address)):
       return Destination(party: .node(address), plain: [address])

@@ -19,6 +19,10 @@ package enum ClerkOperation: Hashable, Sendable {
   case query(ConfigNumber?)
   /// A change of the configuration, at most once.
   case control(ControlCommand)
+  /// What that change would make of the newest configuration. The reply is `planned` with the
+  /// configuration, or `done` if nothing would change; what would be refused fails as `invalid`
+  /// with the reason.
+  case plan(ControlCommand)
   /// A group's leader tells the controller its replicas.
   case register(GroupID, GroupRecord)
   /// To the leader of a group that the caller has the addresses of, whatever the configuration

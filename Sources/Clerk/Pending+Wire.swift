@@ -13,6 +13,7 @@ extension Pending.Work {
     case .user(.write(let key, let operation)): write.map { .write($0, key: key, operation) }
     case .user(.query(let number)): .query(number)
     case .user(.control(let command)): write.map { .control($0, command) }
+    case .user(.plan(let command)): .plan(command)
     case .user(.register(let group, let record)): .register(group, record)
     case .user(.toGroup(_, _, let body)): body
     case .user(.status): .status
@@ -24,7 +25,8 @@ extension Pending.Work {
     switch (self, reply) {
     case (.refresh, .configuration), (.openSession, .session), (.user(.get), .value),
       (.user(.get), .noKey), (.user(.write), .written), (.user(.query), .configuration),
-      (.user(.control), .done), (.user(.register), .done),
+      (.user(.control), .done), (.user(.plan), .planned), (.user(.plan), .done),
+      (.user(.register), .done),
       (.user(.toGroup(_, _, .shardData)), .shardChunk),
       (.user(.toGroup(_, _, .deleteShard)), .done), (.user(.status), .status):
       true
@@ -69,15 +71,7 @@ extension Clerk {
       case .compareAndSet(let expected, let value):
         return expected.flatMap(valueProblem) ?? valueProblem(value)
       }
-    case .control(.join(let requests)):
-      let bytes = requests.reduce(0) { sum, request in
-        request.seeds.reduce(sum + 16) { $0 + $1.utf8.count }
-      }
-      return bytes <= settings.controlBytesMax
-        ? nil : "a join with \(bytes) bytes of addresses: the limit is \(settings.controlBytesMax)"
-    case .control(.leave(let groups, _)):
-      return groups.count <= settings.controlBytesMax / 16
-        ? nil : "a leave of \(groups.count) groups: the limit is \(settings.controlBytesMax / 16)"
+    case .control(let command), .plan(let command): return controlProblem(command)
     case .toGroup(_, let record, let body):
       switch body {
       case .shardData, .deleteShard: break
@@ -85,7 +79,22 @@ extension Clerk {
       }
       return record.peerAddresses.isEmpty ? "the group has no addresses" : nil
     case .status(let address): return address.isEmpty ? "an empty address" : nil
-    case .control(.move), .query, .register: return nil
+    case .query, .register: return nil
+    }
+  }
+
+  private func controlProblem(_ command: ControlCommand) -> String? {
+    switch command {
+    case .join(let requests):
+      let bytes = requests.reduce(0) { sum, request in
+        request.seeds.reduce(sum + 16) { $0 + $1.utf8.count }
+      }
+      return bytes <= settings.controlBytesMax
+        ? nil : "a join with \(bytes) bytes of addresses: the limit is \(settings.controlBytesMax)"
+    case .leave(let groups, _), .drain(let groups), .undrain(let groups):
+      return groups.count <= settings.controlBytesMax / 16
+        ? nil : "a list of \(groups.count) groups: the limit is \(settings.controlBytesMax / 16)"
+    case .move, .weight, .policy, .rebalance: return nil
     }
   }
 

@@ -32,7 +32,7 @@ extension ControllerMachine {
     case register = 2
   }
 
-  private static let version: UInt8 = 1
+  private static let version: UInt8 = 2
 
   package static func encode(_ command: Command) -> [UInt8] {
     var writer = ByteWriter()

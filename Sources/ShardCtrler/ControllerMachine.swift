@@ -2,7 +2,8 @@ import Basics
 import Sessions
 import ShardMap
 
-/// The controller's state machine: numbered configurations, made by Join, Leave and Move.
+/// The controller's state machine: numbered configurations, one for each change that an operator
+/// asks for.
 ///
 /// The leader decides: ``plan(_:_:)`` computes the whole next configuration, which goes into the
 /// log as data. ``apply(stamp:payload:)`` only checks that it still fits and stores it, so that
@@ -75,7 +76,7 @@ package struct ControllerMachine: Sendable {
   /// At least so many of the latest configurations can be asked for.
   package static let configurationsKept = ConfigurationHistory.kept
 
-  /// A session for Join, Leave and Move that can be used from now on.
+  /// A session for control commands that can be used from now on.
   package func issueSession(nonce: UInt64) -> SessionID {
     sessions.issue(nonce: nonce, clock: clock)
   }
@@ -137,7 +138,9 @@ package struct ControllerMachine: Sendable {
         assignment.since <= next.number, assignment.left <= next.number
       else { return nil }
     }
-    return withAddresses(next)
+    var complete = withAddresses(next)
+    complete.madeAt = max(clock, current.madeAt)
+    return complete
   }
 
   private mutating func store(_ next: Configuration) {

@@ -10,7 +10,7 @@ private enum SectionKind: UInt8 {
   case sessions = 3
 }
 
-private let snapshotVersion: UInt8 = 1
+private let snapshotVersion: UInt8 = 2
 
 /// Items are added to a section until it has so many bytes; no item is near the rest of a mebibyte.
 private let sectionBytes = 512 << 10

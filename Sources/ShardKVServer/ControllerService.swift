@@ -33,14 +33,14 @@ package struct ControllerService: NodeService {
 
   package func admit(_ body: Request.Body, nonce: UInt64) -> Admission {
     switch body {
-    case .query: .read
+    case .query, .plan: .read
     case .control(let id, let command): admit(id, command)
     case .register(let group, let record): admit(group, record)
     case .openSession(nil): .reply(.session(machine.issueSession(nonce: nonce)))
     default:
       .reply(
         .refused(
-          .invalid("this is a controller: it answers query, join, leave, move and status only")))
+          .invalid("this is a controller: it knows configurations, and no keys or shards")))
     }
   }
 
@@ -68,6 +68,12 @@ package struct ControllerService: NodeService {
     case .control(let id, let command):
       if case .refused(let reason) = machine.plan(id, command) {
         return .refused(.invalid(reason))
+      }
+    case .plan(let command):
+      switch machine.preview(command) {
+      case .change(let configuration): return .planned(configuration)
+      case .unchanged: return .done(machine.current.number)
+      case .refused(let reason): return .refused(.invalid(reason))
       }
     case .register(let group, let record):
       if case .refused(let reason) = machine.planRegistration(group, record) {

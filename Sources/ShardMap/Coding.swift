@@ -51,8 +51,7 @@ extension ByteWriter {
       configuration.shards.count == configuration.layout.shardCount,
       "\(configuration.shards.count) shards in a layout of \(configuration.layout.shardCount)")
     for assignment in configuration.shards { shardAssignment(assignment) }
-    groupRecords(configuration.groups)
-    groupRecords(configuration.departed)
+    members(of: configuration)
   }
 }
 
@@ -137,8 +136,6 @@ extension ByteReader {
     let layout = try shardLayout("layout of \(field)")
     var shards: [ShardAssignment] = []
     for _ in 0..<layout.shardCount { shards.append(try shardAssignment()) }
-    return Configuration(
-      number: number, layout: layout, shards: shards,
-      groups: try groupRecords("groups"), departed: try groupRecords("departed groups"))
+    return try members(number, layout, shards)
   }
 }

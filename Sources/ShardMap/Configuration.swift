@@ -67,7 +67,8 @@ package struct ShardAssignment: Hashable, Sendable {
   }
 }
 
-/// A numbered map from shards to groups. Configuration 0 has no groups.
+/// A numbered map from shards to groups, and how and why the controller made it. Configuration 0
+/// has no groups.
 package struct Configuration: Hashable, Sendable {
   package var number: ConfigNumber
   package var layout: ShardLayout
@@ -78,25 +79,38 @@ package struct Configuration: Hashable, Sendable {
   /// Groups that have left while shards still name them as ``ShardAssignment/source``: kept so that
   /// the next owner can reach them.
   package var departed: [GroupID: GroupRecord]
+  /// How shards are placed from now on.
+  package var policy: PlacementPolicy
+  /// The members whose share is not the usual one, see ``share(of:)``. No entry is the usual share,
+  /// so that equal configurations are equal.
+  package private(set) var shares: [GroupID: GroupShare] = [:]
+  /// What was asked for.
+  package var cause: ConfigurationCause
+  /// The replicated clock, in milliseconds since 1970, when the configuration was applied; 0 before
+  /// and in configuration 0.
+  package var madeAt: UInt64
 
   /// Configuration 0.
   package init(layout: ShardLayout) {
-    number = .zero
-    self.layout = layout
-    shards = Array(repeating: ShardAssignment(), count: layout.shardCount)
-    groups = [:]
-    departed = [:]
+    self.init(
+      number: .zero, layout: layout,
+      shards: Array(repeating: ShardAssignment(), count: layout.shardCount), groups: [:],
+      departed: [:])
   }
 
   package init(
     number: ConfigNumber, layout: ShardLayout, shards: [ShardAssignment],
-    groups: [GroupID: GroupRecord], departed: [GroupID: GroupRecord]
+    groups: [GroupID: GroupRecord], departed: [GroupID: GroupRecord],
+    policy: PlacementPolicy = .balanced, cause: ConfigurationCause = .created, madeAt: UInt64 = 0
   ) {
     self.number = number
     self.layout = layout
     self.shards = shards
     self.groups = groups
     self.departed = departed
+    self.policy = policy
+    self.cause = cause
+    self.madeAt = madeAt
   }
 
   /// The members in ascending order; a `Dictionary` must never be walked unsorted.
@@ -108,4 +122,11 @@ package struct Configuration: Hashable, Sendable {
 
   /// A member, or a group that has left but still holds data.
   package func record(of group: GroupID) -> GroupRecord? { groups[group] ?? departed[group] }
+
+  /// How much a group is to own: weight 1 unless an operator said otherwise.
+  package func share(of group: GroupID) -> GroupShare { shares[group] ?? GroupShare() }
+
+  package mutating func setShare(_ share: GroupShare, of group: GroupID) {
+    shares[group] = share == GroupShare() ? nil : share
+  }
 }

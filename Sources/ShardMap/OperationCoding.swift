@@ -14,13 +14,6 @@ private enum AnswerTag: UInt8 {
   case compareFailed = 2
 }
 
-private enum ControlTag: UInt8 {
-  case join = 0
-  case leave = 1
-  case forcedLeave = 2
-  case move = 3
-}
-
 /// The binary form of what clients ask for, and of the answers that sessions keep.
 extension ByteWriter {
   package mutating func writeOperation(_ operation: WriteOperation) {
@@ -52,27 +45,6 @@ extension ByteWriter {
     case .compareFailed: u8(AnswerTag.compareFailed.rawValue)
     }
   }
-
-  package mutating func controlCommand(_ command: ControlCommand) {
-    switch command {
-    case .join(let requests):
-      u8(ControlTag.join.rawValue)
-      varint(requests.count)
-      for request in requests {
-        groupID(request.group)
-        varint(request.seeds.count)
-        for seed in request.seeds { text(seed) }
-      }
-    case .leave(let groups, let force):
-      u8((force ? ControlTag.forcedLeave : ControlTag.leave).rawValue)
-      varint(groups.count)
-      for group in groups { groupID(group) }
-    case .move(let shard, let group):
-      u8(ControlTag.move.rawValue)
-      shardID(shard)
-      groupID(group)
-    }
-  }
 }
 
 /// Reads what the writer's functions of the same names wrote; throws on what no writer makes.
@@ -102,38 +74,5 @@ extension ByteReader {
     case .missing: return .missing
     case .compareFailed: return .compareFailed
     }
-  }
-
-  package mutating func controlCommand() throws(ByteError) -> ControlCommand {
-    let start = offset
-    guard let tag = ControlTag(rawValue: try u8("kind of control command")) else {
-      throw .malformed(field: "kind of control command", offset: start)
-    }
-    switch tag {
-    case .join: return .join(try joinRequests())
-    case .leave: return .leave(try groupIDs(), force: false)
-    case .forcedLeave: return .leave(try groupIDs(), force: true)
-    case .move: return .move(try shardID("shard"), to: try groupID("group"))
-    }
-  }
-
-  private mutating func joinRequests() throws(ByteError) -> [JoinRequest] {
-    let groupCount = try count("number of groups", limit: remaining)
-    var requests: [JoinRequest] = []
-    for _ in 0..<groupCount {
-      let group = try groupID("group")
-      let seedCount = try count("number of seeds", limit: remaining)
-      var seeds: [String] = []
-      for _ in 0..<seedCount { seeds.append(try text("seed address")) }
-      requests.append(JoinRequest(group: group, seeds: seeds))
-    }
-    return requests
-  }
-
-  private mutating func groupIDs() throws(ByteError) -> [GroupID] {
-    let groupCount = try count("number of groups", limit: remaining)
-    var groups: [GroupID] = []
-    for _ in 0..<groupCount { groups.append(try groupID("group")) }
-    return groups
   }
 }

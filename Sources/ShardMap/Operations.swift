@@ -17,22 +17,34 @@ package enum WriteAnswer: Hashable, Sendable {
   case compareFailed
 }
 
-/// A change of the controller's configuration.
+/// A change of the controller's configuration. All but `move` place every shard anew.
 package enum ControlCommand: Hashable, Sendable {
   /// Adds groups. The addresses are seeds: each must be an address that the group has registered.
   case join([JoinRequest])
   /// Removes groups. Removing the last one is refused unless `force`.
   case leave([GroupID], force: Bool)
+  /// Gives a shard to a member, until shards are placed anew.
   case move(ShardID, to: GroupID)
+  /// Sets a member's weight, up to ``Limits/groupWeightMax``; with 0 it is to own nothing.
+  case weight(GroupID, UInt32)
+  case policy(PlacementPolicy)
+  /// Empties members, which keep their weights.
+  case drain([GroupID])
+  case undrain([GroupID])
+  /// Places the shards anew, and so undoes what was moved by hand.
+  case rebalance
 }
 
 package struct JoinRequest: Hashable, Sendable {
   package var group: GroupID
   package var seeds: [String]
+  /// `nil`: none was asked for; a new member gets 1, and one that is a member keeps what it has.
+  package var weight: UInt32?
 
-  package init(group: GroupID, seeds: [String]) {
+  package init(group: GroupID, seeds: [String], weight: UInt32? = nil) {
     self.group = group
     self.seeds = seeds
+    self.weight = weight
   }
 }
 
@@ -66,6 +78,11 @@ package enum Limits {
   package static let valueBytesMax = 1 << 20
   /// Groups that the controller knows at a time, members or not.
   package static let groupsMax = 1_024
+  /// The weight of a group.
+  package static let groupWeightMax: UInt32 = 1_000
+  /// The weights of all groups together where shards are placed on a ring, which has 160 points for
+  /// each unit.
+  package static let ringWeightMax: UInt32 = 6_400
   /// Replicas of one group.
   package static let replicasPerGroupMax = 15
   /// Bytes in one address: a host name of 255, a colon and a port.

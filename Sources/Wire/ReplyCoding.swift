@@ -23,6 +23,9 @@ extension Reply {
     case .configuration(let configuration):
       writer.plain("configuration", id)
       writer.configuration(configuration)
+    case .planned(let configuration):
+      writer.plain("planned", id)
+      writer.configuration(configuration)
     case .done(let number):
       writer.plain("done", id)
       writer.wide("number", number.rawValue)
@@ -48,6 +51,7 @@ extension Reply {
     case "compareFailed": body = .written(.compareFailed)
     case "session": body = .session(try object.session("session"))
     case "configuration": body = .configuration(try Configuration(object))
+    case "planned": body = .planned(try Configuration(object))
     case "done": body = .done(try object.configNumber("number"))
     case "shardChunk": body = .shardChunk(try object.content("chunk"))
     case "status": body = .status(try NodeStatus(object))
@@ -63,7 +67,8 @@ extension Reply.Body {
     switch self {
     case .value(let value, _): value.count + 96
     case .shardChunk(let chunk): chunk.count + 96
-    case .configuration(let configuration): configuration.shards.count * 56 + 1_024
+    case .configuration(let configuration), .planned(let configuration):
+      configuration.shards.count * 56 + 1_024
     case .status: 1_024
     default: 96
     }

@@ -31,7 +31,17 @@ extension Request {
       writer.wide("id", id)
       if let number { writer.wide("number", number.rawValue) }
     case .control(let write, let command):
-      writer.control(id, write, command)
+      writer.open(command.type)
+      writer.wide("id", id)
+      writer.control(command)
+      writer.writeID(write)
+    case .plan(let command):
+      writer.open("plan")
+      writer.wide("id", id)
+      writer.object("command") { writer in
+        writer.constant("type", command.type)
+        writer.control(command)
+      }
     case .register(let group, let record):
       writer.open("register")
       writer.wide("id", id)
@@ -70,8 +80,7 @@ extension Request {
       body = .openSession(object.has("shard") ? try object.shard("shard") : nil)
     case "query":
       body = .query(object.has("number") ? try object.configNumber("number") : nil)
-    case "join", "leave", "move":
-      body = .control(try object.writeID(), try ControlCommand(object))
+    case "plan": body = .plan(try ControlCommand(object.object("command")))
     case "register": body = .register(try object.group("group"), try GroupRecord(object))
     case "shardData":
       body = .shardData(
@@ -80,7 +89,7 @@ extension Request {
     case "deleteShard":
       body = .deleteShard(try object.shard("shard"), left: try object.configNumber("left"))
     case "status": body = .status
-    case let word: throw .unknownType(word.description)
+    default: body = .control(try object.writeID(), try ControlCommand(object))
     }
     self.init(id: try object.wide("id"), body: body)
   }
@@ -113,61 +122,6 @@ extension WriteOperation {
     case .append: "append"
     case .delete: "delete"
     case .compareAndSet: "compareAndSet"
-    }
-  }
-}
-
-extension FrameWriter {
-  fileprivate mutating func control(_ id: UInt64, _ write: WriteID, _ command: ControlCommand) {
-    switch command {
-    case .join(let requests):
-      open("join")
-      wide("id", id)
-      array("groups", requests) { writer, request in
-        writer.object { writer in
-          writer.number("group", request.group.rawValue)
-          writer.array("seeds", request.seeds) { $0.text($1) }
-        }
-      }
-    case .leave(let groups, let force):
-      open("leave")
-      wide("id", id)
-      array("groups", groups) { $0.number($1.rawValue) }
-      flag("force", force)
-    case .move(let shard, let group):
-      open("move")
-      wide("id", id)
-      number("shard", shard.rawValue)
-      number("to", group.rawValue)
-    }
-    writeID(write)
-  }
-}
-
-extension ControlCommand {
-  fileprivate init(_ object: JSONObject) throws(WireError) {
-    switch try object.word("type") {
-    case "join":
-      var list = try object.list("groups")
-      var requests: [JoinRequest] = []
-      while let request = try list.object() {
-        var seeds = try request.list("seeds")
-        var addresses: [String] = []
-        while let address = try seeds.text() { addresses.append(address) }
-        requests.append(JoinRequest(group: try request.group("group"), seeds: addresses))
-      }
-      self = .join(requests)
-    case "leave":
-      var list = try object.list("groups")
-      var groups: [GroupID] = []
-      while let number = try list.integer() {
-        guard let group = UInt32(exactly: number) else {
-          throw .badField("groups", problem: "has a number that names no group")
-        }
-        groups.append(GroupID(group))
-      }
-      self = .leave(groups, force: try object.flag("force"))
-    default: self = .move(try object.shard("shard"), to: try object.group("to"))
     }
   }
 }

@@ -68,10 +68,13 @@ extension FrameWriter {
   }
 
   /// In ascending order, so that equal configurations have equal frames.
-  mutating func groups(_ name: StaticString, _ groups: [GroupID: GroupRecord]) {
+  mutating func groups(
+    _ name: StaticString, _ groups: [GroupID: GroupRecord], _ shares: [GroupID: GroupShare] = [:]
+  ) {
     array(name, groups.sorted { $0.key < $1.key }) { writer, entry in
       writer.object { writer in
         writer.number("group", entry.key.rawValue)
+        if let share = shares[entry.key] { writer.share(share) }
         writer.groupRecord(entry.value)
       }
     }
@@ -88,7 +91,10 @@ extension FrameWriter {
         if shard.left != .zero { writer.wide("left", shard.left.rawValue) }
       }
     }
-    groups("groups", configuration.groups)
+    text("policy", configuration.policy.name)
+    cause(configuration.cause)
+    wide("madeAt", configuration.madeAt)
+    groups("groups", configuration.groups, configuration.shares)
     groups("departed", configuration.departed)
   }
 }
@@ -101,7 +107,11 @@ extension GroupRecord {
       replicas: try [ReplicaAddress](object.list("replicas")))
   }
 
-  static func table(_ list: consuming JSONList) throws(WireError) -> [GroupID: GroupRecord] {
+  /// Groups by number; `seen` may read more of each.
+  static func table(
+    _ list: consuming JSONList,
+    _ seen: (GroupID, JSONObject) throws(WireError) -> Void = { _, _ throws(WireError) in }
+  ) throws(WireError) -> [GroupID: GroupRecord] {
     var records: [GroupID: GroupRecord] = [:]
     while let object = try list.object() {
       let group = try object.group("group")
@@ -109,6 +119,7 @@ extension GroupRecord {
         throw .badField("group", problem: "is 0 or there twice")
       }
       records[group] = try GroupRecord(object)
+      try seen(group, object)
     }
     return records
   }
@@ -150,9 +161,14 @@ extension Configuration {
     guard let layout = ShardLayout(mapping: mapping, shardCount: shards.count) else {
       throw .badField("shards", problem: "is empty")
     }
+    var given: [(GroupID, GroupShare)] = []
+    let groups = try GroupRecord.table(object.list("groups")) { (group, object) throws(WireError) in
+      given.append((group, try object.share()))
+    }
     self.init(
-      number: try object.configNumber("number"), layout: layout, shards: shards,
-      groups: try GroupRecord.table(object.list("groups")),
-      departed: try GroupRecord.table(object.list("departed")))
+      number: try object.configNumber("number"), layout: layout, shards: shards, groups: groups,
+      departed: try GroupRecord.table(object.list("departed")), policy: try object.policy(),
+      cause: try ConfigurationCause(object.object("cause")), madeAt: try object.counter("madeAt"))
+    for (group, share) in given { setShare(share, of: group) }
   }
 }

@@ -88,6 +88,8 @@ package struct Request: Hashable, Sendable {
     case query(ConfigNumber?)
     /// To a controller, once.
     case control(WriteID, ControlCommand)
+    /// To a controller, a linearizable read: what a command would do. Nothing is changed.
+    case plan(ControlCommand)
     /// To a controller, from a group's leader: its replicas and their addresses.
     case register(GroupID, GroupRecord)
     /// From the new owner of a shard to its source: the next chunk after `cursor` (empty: the
@@ -117,6 +119,9 @@ package struct Reply: Hashable, Sendable {
     case written(WriteAnswer)
     case session(SessionID)
     case configuration(Configuration)
+    /// To `plan`: the configuration that the command would make. A command that would change
+    /// nothing is answered with `done`, one that would be refused with the refusal.
+    case planned(Configuration)
     /// To `control`: the number of the newest configuration after it. To `register` and
     /// `deleteShard` likewise (0 where there is none).
     case done(ConfigNumber)

@@ -4,28 +4,28 @@ import Testing
 
 @Suite struct PlacementTests {
   @Test func withoutGroupsNobodyOwnsAShard() {
-    #expect(Placement.balanced(current: [1, 2, 0], groups: []) == [0, 0, 0])
-    #expect(Placement.balanced(current: [], groups: [1]) == [])
+    #expect(balanced(current: [1, 2, 0], groups: []) == [0, 0, 0])
+    #expect(balanced(current: [], groups: [1]) == [])
   }
 
   @Test func theFirstGroupGetsEverything() {
-    #expect(Placement.balanced(current: [0, 0, 0], groups: [7]) == [7, 7, 7])
+    #expect(balanced(current: [0, 0, 0], groups: [7]) == [7, 7, 7])
   }
 
   @Test func aSecondGroupTakesTheFirstShards() {
     #expect(
-      Placement.balanced(current: [1, 1, 1, 1, 1], groups: [1, 2]) == [2, 2, 1, 1, 1])
+      balanced(current: [1, 1, 1, 1, 1], groups: [1, 2]) == [2, 2, 1, 1, 1])
   }
 
   @Test func theGroupThatHasMoreKeepsTheLargerShare() {
-    #expect(Placement.balanced(current: [2, 2, 1], groups: [1, 2]) == [2, 2, 1])
-    #expect(Placement.balanced(current: [2, 2, 1, 9, 9], groups: [1, 2]) == [2, 2, 1, 1, 2])
+    #expect(balanced(current: [2, 2, 1], groups: [1, 2]) == [2, 2, 1])
+    #expect(balanced(current: [2, 2, 1, 9, 9], groups: [1, 2]) == [2, 2, 1, 1, 2])
   }
 
   @Test func moreGroupsThanShardsLeaveSomeWithoutAny() {
-    let owners = Placement.balanced(current: [3, 3, 3], groups: [1, 2, 3, 4, 5])
+    let owners = balanced(current: [3, 3, 3], groups: [1, 2, 3, 4, 5])
     #expect(owners == [1, 2, 3])
-    #expect(Placement.balanced(current: owners, groups: [1, 2, 3, 4, 5, 6]) == owners)
+    #expect(balanced(current: owners, groups: [1, 2, 3, 4, 5, 6]) == owners)
   }
 
   /// Every placement of up to five shards over up to three of four groups, against all others.
@@ -36,7 +36,7 @@ import Testing
           spread($0, over: groups) <= 1
         }
         for current in placements(shards: shards, over: [0, 1, 2, 3]) {
-          let owners = Placement.balanced(current: current, groups: groups)
+          let owners = balanced(current: current, groups: groups)
           let least = candidates.map { moves(current, $0) }.min()
           #expect(spread(owners, over: groups) <= 1)
           #expect(moves(current, owners) == least, "\(current) to \(owners) over \(groups)")
@@ -61,8 +61,8 @@ import Testing
           owners[random.next(in: 0..<owners.count)] = group
         }
         let members = groups.sorted()
-        let next = Placement.balanced(current: owners, groups: members)
-        #expect(next == Placement.balanced(current: owners, groups: members))
+        let next = balanced(current: owners, groups: members)
+        #expect(next == balanced(current: owners, groups: members))
         if members.isEmpty {
           #expect(next.allSatisfy { $0 == 0 })
         } else {
@@ -81,10 +81,10 @@ import Testing
       let shards = Array(repeating: UInt32(0), count: random.next(in: 1...100))
       let few = Set((0..<random.next(in: 1...9)).map { _ in UInt32(random.next(in: 1...50)) })
       let many = few.union((0..<5).map { _ in UInt32(random.next(in: 1...50)) })
-      let before = Placement.balanced(current: shards, groups: few.sorted())
-      let joined = Placement.balanced(current: before, groups: many.sorted())
+      let before = balanced(current: shards, groups: few.sorted())
+      let joined = balanced(current: before, groups: many.sorted())
       for (old, new) in zip(before, joined) where old != new { #expect(!few.contains(new)) }
-      let left = Placement.balanced(current: joined, groups: few.sorted())
+      let left = balanced(current: joined, groups: few.sorted())
       for (old, new) in zip(joined, left) where old != new { #expect(!few.contains(old)) }
     }
   }
@@ -104,6 +104,10 @@ import Testing
       }
     }
     return owners.count - kept
+  }
+
+  private func balanced(current: [UInt32], groups: [UInt32]) -> [UInt32] {
+    Placement.weighted(current: current, groups: groups.map { Placement.Group($0) })
   }
 
   private func moves(_ old: [UInt32], _ new: [UInt32]) -> Int {

@@ -138,6 +138,20 @@ struct ClerkRoutingTests {
     #expect(node.requests.isEmpty)
   }
 
+  @Test("a planned configuration is an answer, and not the newest one")
+  func planning() throws {
+    let cluster = try FakeCluster()
+    let plan = cluster.submit(.plan(.drain([GroupID(1)])))
+    cluster.runUntilFinished()
+    var planned = cluster.configuration
+    planned.number = ConfigNumber(2)
+    #expect(cluster.reply(plan) == .planned(planned))
+    let get = cluster.submit(.get(key: [0]))
+    cluster.runUntilFinished()
+    #expect(cluster.reply(get) == .noKey)
+    #expect(cluster.clerk.configuration?.number == ConfigNumber(1))
+  }
+
   @Test("control commands have a session of the controller; register and query need none")
   func controller() throws {
     let cluster = try FakeCluster()

@@ -288,6 +288,10 @@ final class FakeCluster {
       if let known = group.answers[id.session]?[id.sequence] { return .written(known) }
       group.applied += 1
       return .done(configuration.number)
+    case .plan:
+      var planned = configuration
+      planned.number = configuration.number.next
+      return .planned(planned)
     case .register: return .done(.zero)
     case .shardData: return .shardChunk([1, 2, 3])
     case .deleteShard: return .done(.zero)

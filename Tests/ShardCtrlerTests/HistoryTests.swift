@@ -81,6 +81,7 @@ import Testing
     while current.number.rawValue < last {
       var next = current
       next.number = current.number.next
+      next.madeAt += UInt64(random.next(in: 0...60_000))
       if current.groups.isEmpty {
         for group in 1...8 {
           next.groups[GroupID(UInt32(group))] = GroupRecord(
@@ -91,6 +92,7 @@ import Testing
         let shard = random.next(in: 0..<next.shards.count)
         let owner = GroupID(current.shards[shard].owner.rawValue % 8 + 1)
         next.shards[shard] = current.shards[shard].handedOver(to: owner, in: next.number)
+        next.cause = .move(ShardID(shard), to: owner)
       }
       history.append(next, after: current)
       current = next

@@ -235,7 +235,7 @@ import Testing
     var controller = try Controller()
     controller.join(1)
     let before = controller.machine.current
-    for payload in [[], [1], [2, 0], [1, 9], [1, 0, 255]] as [[UInt8]] {
+    for payload in [[], [2], [1, 0], [2, 9], [2, 0, 255]] as [[UInt8]] {
       var machine = controller.machine
       #expect(!reason(machine.apply(stamp: 9_000, payload: payload)).isEmpty)
       #expect(machine.current == before)

@@ -53,19 +53,12 @@ import Testing
     let answers: [WriteAnswer] = [
       .written(version: 0), .written(version: .max), .missing, .compareFailed,
     ]
-    let commands: [ControlCommand] = [
-      .join([]), .join([JoinRequest(group: GroupID(7), seeds: ["a:1", "ü:2"])]),
-      .leave([GroupID(1), GroupID(.max)], force: false), .leave([], force: true),
-      .move(ShardID(65_535), to: GroupID(3)),
-    ]
     var writer = ByteWriter()
     for operation in operations { writer.writeOperation(operation) }
     for answer in answers { writer.writeAnswer(answer) }
-    for command in commands { writer.controlCommand(command) }
     var reader = ByteReader(writer.bytes)
     for operation in operations { #expect(try reader.writeOperation() == operation) }
     for answer in answers { #expect(try reader.writeAnswer() == answer) }
-    for command in commands { #expect(try reader.controlCommand() == command) }
     try reader.finish("operations")
   }
 
@@ -106,14 +99,71 @@ import Testing
       $0.varint(10)
     }
     #expect(throws: ByteError.self) { try strangeMapping.shardLayout("layout") }
-    // A count of four thousand million seeds in a record of a few bytes.
-    var seeds = bytes {
-      $0.u8(0)
-      $0.varint(1)
-      $0.varint(1)
+    // A count of four thousand million groups in a cause of a few bytes.
+    var groups = bytes {
+      $0.u8(1)
       $0.varint(UInt64(UInt32.max))
     }
-    #expect(throws: ByteError.self) { try seeds.controlCommand() }
+    #expect(throws: ByteError.self) { try groups.cause() }
+  }
+
+  @Test func causesComeBackAsWritten() throws {
+    var writer = ByteWriter()
+    for cause in Self.causes { writer.cause(cause) }
+    var reader = ByteReader(writer.bytes)
+    for cause in Self.causes { #expect(try reader.cause() == cause) }
+    try reader.finish("causes")
+  }
+
+  private static let causes: [ConfigurationCause] = [
+    .created, .join([GroupID(1)]), .join([]), .leave([GroupID(1), GroupID(.max)], forced: false),
+    .leave([], forced: true), .move(ShardID(65_535), to: GroupID(3)),
+    .weight(GroupID(2), Limits.groupWeightMax), .weight(GroupID(2), 0), .policy(.consistentHash),
+    .drain([GroupID(4)]), .undrain([GroupID(5), GroupID(6)]), .rebalance,
+  ]
+
+  @Test func whatNoWriterMakesOfPlacementIsRefused() {
+    func refuses(
+      _ write: (inout ByteWriter) -> Void, _ read: (inout ByteReader) throws(ByteError) -> Void
+    ) {
+      var writer = ByteWriter()
+      write(&writer)
+      var reader = ByteReader(writer.bytes)
+      #expect(throws: ByteError.self) { try read(&reader) }
+    }
+    refuses({ $0.u8(10) }, { (reader) throws(ByteError) in _ = try reader.cause() })
+    refuses({ $0.u8(3) }, { (reader) throws(ByteError) in _ = try reader.policy() })
+    refuses(
+      {
+        $0.u8(5)
+        $0.varint(1)
+        $0.varint(UInt64(Limits.groupWeightMax) + 1)
+      }, { (reader) throws(ByteError) in _ = try reader.cause() })
+    // Not ascending, no member, too heavy, the usual share, more shares than members.
+    for shares in [
+      [2, 4, 1, 4], [1, 4, 1, 4], [9, 4], [1, 2_002], [1, 2], [1, 0, 2, 0, 3, 0],
+    ] {
+      refuses(
+        { writer in
+          writer.varint(shares.count / 2)
+          for number in shares { writer.varint(number) }
+        },
+        { (reader) throws(ByteError) in
+          guard let layout = ShardLayout(mapping: .slots, shardCount: 1) else { return }
+          var configuration = Configuration(layout: layout)
+          for group in 1...2 { configuration.groups[GroupID(UInt32(group))] = record(group) }
+          try reader.groupShares(of: &configuration)
+        })
+    }
+  }
+
+  @Test func policiesAreKnownByTheirNames() {
+    #expect(
+      PlacementPolicy.allCases.map(\.name) == ["balanced", "weighted", "consistent-hash"])
+    for policy in PlacementPolicy.allCases {
+      #expect(PlacementPolicy(name: policy.name) == policy)
+    }
+    #expect(PlacementPolicy(name: "Balanced") == nil)
   }
 
   /// Bytes changed at random: whatever is read back must be something that a writer could have
@@ -157,7 +207,15 @@ import Testing
     }
     for group in 0..<random.next(in: 0..<4) {
       configuration.groups[GroupID(UInt32(group))] = record(group)
+      configuration.setShare(
+        GroupShare(
+          weight: UInt32(random.next(in: 0...Int(Limits.groupWeightMax))),
+          isDrained: random.chance(0.3)),
+        of: GroupID(UInt32(group)))
     }
+    configuration.policy = PlacementPolicy.allCases[random.next(in: 0..<3)]
+    configuration.cause = Self.causes[random.next(in: 0..<Self.causes.count)]
+    configuration.madeAt = random.next() >> 1
     for group in 9..<random.next(in: 9..<12) {
       configuration.departed[GroupID(UInt32(group))] = record(group)
     }

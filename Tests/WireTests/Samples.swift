@@ -23,7 +23,7 @@ enum Samples {
     guard let layout = ShardLayout(mapping: .firstByte, shardCount: 3) else {
       fatalError("three shards are within the limits")
     }
-    return Configuration(
+    var configuration = Configuration(
       number: ConfigNumber(9), layout: layout,
       shards: [
         ShardAssignment(),
@@ -31,48 +31,70 @@ enum Samples {
         ShardAssignment(
           owner: .none, since: ConfigNumber(9), source: GroupID(UInt32.max), left: ConfigNumber(9)),
       ],
-      groups: [GroupID(2): record, GroupID(1): record], departed: [GroupID(UInt32.max): record])
+      groups: [GroupID(2): record, GroupID(1): record], departed: [GroupID(UInt32.max): record],
+      policy: .consistentHash, cause: .weight(GroupID(2), 0), madeAt: 1_763_697_600_000)
+    configuration.setShare(GroupShare(weight: 0, isDrained: true), of: GroupID(2))
+    return configuration
   }()
 
-  static let requests: [Request.Body] = [
-    .get(key: []), .get(key: Array("a".utf8)), .get(key: binary),
-    .get(key: Array(repeating: 0x61, count: 5_000)),
-    .write(write, key: Array("a".utf8), .put(value: Array("b".utf8))),
-    .write(write, key: Array("a\"\\/\u{1}\n\r\t\u{7F}\u{2028}é😀".utf8), .append(value: binary)),
-    .write(write, key: Array("k".utf8), .append(value: Array(repeating: 0xFE, count: 70_000))),
-    .write(write, key: binary, .delete),
-    .write(write, key: Array("k".utf8), .compareAndSet(expected: nil, value: [])),
-    .write(
-      write, key: Array("k".utf8),
-      .compareAndSet(
-        expected: Array(repeating: 0x62, count: 5_000),
-        value: Array(repeating: 0x63, count: 6_000))),
-    .openSession(nil), .openSession(ShardID(4_095)), .query(nil),
-    .query(ConfigNumber(UInt64(Int64.max))),
-    .control(
-      write,
-      .join([
-        JoinRequest(group: GroupID(1), seeds: ["a:1", "b:2"]),
-        JoinRequest(group: GroupID(2), seeds: []),
-      ])),
-    .control(write, .join([])), .control(write, .leave([GroupID(1), GroupID(7)], force: true)),
-    .control(write, .leave([], force: false)), .control(write, .move(ShardID(3), to: GroupID(9))),
-    .register(GroupID(4), record),
-    .shardData(ShardID(1), left: ConfigNumber(3), cursor: []),
-    .shardData(ShardID(1), left: ConfigNumber(3), cursor: binary),
-    .deleteShard(ShardID(1), left: ConfigNumber(3)), .status,
+  static let causes: [ConfigurationCause] = [
+    .created, .join([GroupID(1), GroupID(2)]), .join([]), .leave([GroupID(3)], forced: false),
+    .leave([GroupID(3), GroupID(4)], forced: true), .move(ShardID(2), to: GroupID(7)),
+    .weight(GroupID(2), 1_000), .policy(.weighted), .drain([GroupID(1)]), .undrain([GroupID(1)]),
+    .rebalance,
   ]
 
-  static let replies: [Reply.Body] = [
-    .value([], version: 1), .value(Array("b".utf8), version: UInt64(Int64.max)),
-    .value(binary, version: 2), .value(Array(repeating: 0x7A, count: 1 << 20), version: 3), .noKey,
-    .written(.written(version: 12)), .written(.missing), .written(.compareFailed),
-    .session(session), .configuration(configuration), .done(.zero), .done(ConfigNumber(8)),
-    .shardChunk([]), .shardChunk(binary), .status(status), .refused(.wrongLeader(hint: nil)),
-    .refused(.wrongLeader(hint: "10.0.0.2:7000")), .refused(.wrongGroup(ConfigNumber(5))),
-    .refused(.notReady), .refused(.overloaded), .refused(.sessionExpired),
-    .refused(.outcomeUnknown), .refused(.invalid("a value of 2000000 bytes: the limit is 1048576")),
+  static let commands: [ControlCommand] = [
+    .join([
+      JoinRequest(group: GroupID(1), seeds: ["a:1", "b:2"]),
+      JoinRequest(group: GroupID(2), seeds: [], weight: 3),
+    ]),
+    .join([]), .leave([GroupID(1), GroupID(7)], force: true), .leave([], force: false),
+    .move(ShardID(3), to: GroupID(9)), .weight(GroupID(2), 0), .weight(GroupID(2), .max),
+    .policy(.balanced), .policy(.weighted), .policy(.consistentHash), .drain([GroupID(1)]),
+    .undrain([GroupID(1), GroupID(2)]), .rebalance,
   ]
+
+  static let requests: [Request.Body] =
+    [
+      .get(key: []), .get(key: Array("a".utf8)), .get(key: binary),
+      .get(key: Array(repeating: 0x61, count: 5_000)),
+      .write(write, key: Array("a".utf8), .put(value: Array("b".utf8))),
+      .write(write, key: Array("a\"\\/\u{1}\n\r\t\u{7F}\u{2028}é😀".utf8), .append(value: binary)),
+      .write(write, key: Array("k".utf8), .append(value: Array(repeating: 0xFE, count: 70_000))),
+      .write(write, key: binary, .delete),
+      .write(write, key: Array("k".utf8), .compareAndSet(expected: nil, value: [])),
+      .write(
+        write, key: Array("k".utf8),
+        .compareAndSet(
+          expected: Array(repeating: 0x62, count: 5_000),
+          value: Array(repeating: 0x63, count: 6_000))),
+      .openSession(nil), .openSession(ShardID(4_095)), .query(nil),
+      .query(ConfigNumber(UInt64(Int64.max))),
+      .register(GroupID(4), record),
+      .shardData(ShardID(1), left: ConfigNumber(3), cursor: []),
+      .shardData(ShardID(1), left: ConfigNumber(3), cursor: binary),
+      .deleteShard(ShardID(1), left: ConfigNumber(3)), .status,
+    ] + commands.map { .control(write, $0) } + commands.map { .plan($0) }
+
+  static let replies: [Reply.Body] =
+    [
+      .value([], version: 1), .value(Array("b".utf8), version: UInt64(Int64.max)),
+      .value(binary, version: 2), .value(Array(repeating: 0x7A, count: 1 << 20), version: 3),
+      .noKey,
+      .written(.written(version: 12)), .written(.missing), .written(.compareFailed),
+      .session(session), .configuration(configuration), .done(.zero), .done(ConfigNumber(8)),
+      .shardChunk([]), .shardChunk(binary), .status(status), .refused(.wrongLeader(hint: nil)),
+      .refused(.wrongLeader(hint: "10.0.0.2:7000")), .refused(.wrongGroup(ConfigNumber(5))),
+      .refused(.notReady), .refused(.overloaded), .refused(.sessionExpired),
+      .refused(.outcomeUnknown),
+      .refused(.invalid("a value of 2000000 bytes: the limit is 1048576")),
+    ]
+    + causes.map { cause in
+      var made = configuration
+      made.cause = cause
+      return .planned(made)
+    }
 
   static let metadata = SnapshotMetadata(
     last: EntryID(index: LogIndex(100), term: Term(4)), stamp: 1_763_697_600_123,

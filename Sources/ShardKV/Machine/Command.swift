@@ -25,7 +25,7 @@ extension ShardGroupMachine {
   }
 
   /// The first byte of every command.
-  private static let version: UInt8 = 1
+  private static let version: UInt8 = 2
 
   package static func encode(_ command: Command) -> [UInt8] {
     var writer = ByteWriter()

@@ -17,7 +17,7 @@ enum SnapshotTag: UInt8 {
 }
 
 enum SnapshotFormat {
-  static let version: UInt8 = 1
+  static let version: UInt8 = 2
   static let sectionBytesMax = 1 << 20
   /// What is left of a section is not used for another shard or piece if it is less.
   static let roomMin = 2 * Shard.pieceBytesMin
@@ -211,8 +211,7 @@ extension ByteWriter {
       shardAssignment(configuration.shards[start])
       start = end
     }
-    groupRecords(configuration.groups)
-    groupRecords(configuration.departed)
+    members(of: configuration)
   }
 }
 
@@ -227,8 +226,6 @@ extension ByteReader {
       let assignment = try shardAssignment()
       shards.append(contentsOf: repeatElement(assignment, count: run))
     }
-    return Configuration(
-      number: number, layout: layout, shards: shards, groups: try groupRecords("groups"),
-      departed: try groupRecords("departed groups"))
+    return try members(number, layout, shards)
   }
 }
