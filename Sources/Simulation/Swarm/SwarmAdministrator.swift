@@ -3,14 +3,26 @@ import Clerk
 import ShardMap
 import Wire
 
-/// Joins, removes and moves while the run goes on, one change after the other.
+/// Changes groups and placement while the run goes on, one change after the other.
 final class SwarmAdministrator {
+  /// Changes that were done, by what was asked for.
+  struct Counters: Sendable {
+    var joins = 0
+    var leaves = 0
+    var moves = 0
+    var weights = 0
+    var policies = 0
+    var drains = 0
+    var undrains = 0
+    var rebalances = 0
+  }
+
   private let cluster: SimulatedCluster
   private let client: SimulatedCluster.Client
   private let options: SwarmOptions
   private var generator: SeededGenerator
   private var members: Set<GroupID> = []
-  private(set) var changes = 0
+  private(set) var counters = Counters()
   private(set) var isBusy = false
   var isStopping = false
 
@@ -38,13 +50,20 @@ final class SwarmAdministrator {
     }
   }
 
-  /// Makes every group a member, so that the end of a run sees all of them at work.
+  /// Makes every group a member that is not drained, so that the end of a run sees all of them at
+  /// work.
   func joinAll(then: @escaping () -> Void) {
-    change(.join(groups.map(Self.join))) { [unowned self] isDone in
+    insist(
+      on: [.join(groups.map(Self.join)), .undrain(groups.map(\.id)), .policy(.balanced)], then)
+  }
+
+  private func insist(on commands: [ControlCommand], _ then: @escaping () -> Void) {
+    guard let command = commands.first else { return then() }
+    change(command) { [unowned self] isDone in
       if isDone {
-        then()
+        insist(on: Array(commands.dropFirst()), then)
       } else {
-        after(milliseconds: 100) { [unowned self] in joinAll(then: then) }
+        after(milliseconds: 100) { [unowned self] in insist(on: commands, then) }
       }
     }
   }
@@ -67,12 +86,17 @@ final class SwarmAdministrator {
   private func next() {
     let group = groups[generator.next(in: 0..<groups.count)]
     let command: ControlCommand
-    switch generator.next(in: 0..<3) {
-    case 0:
+    switch generator.next(in: 0..<12) {
+    case 0...2:
       command = .move(ShardID(generator.next(in: 0..<options.shardCount)), to: group.id)
-    case 1 where members.count > 1:
+    case 3...4 where members.count > 1:
       command = .leave([group.id], force: false)
       members.remove(group.id)
+    case 5: command = .weight(group.id, UInt32(generator.next(in: 0...4)))
+    case 6: command = .policy(PlacementPolicy.allCases[generator.next(in: 0..<3)])
+    case 7: command = .drain([group.id])
+    case 8: command = .undrain([group.id])
+    case 9: command = .rebalance
     default:
       command = .join([Self.join(group)])
       members.insert(group.id)
@@ -89,11 +113,24 @@ final class SwarmAdministrator {
       isBusy = false
       cluster.simulator.trace("administrator is told \(outcome)")
       if case .reply(.done) = outcome {
-        changes += 1
+        count(command)
         then(true)
       } else {
         then(false)
       }
+    }
+  }
+
+  private func count(_ command: ControlCommand) {
+    switch command {
+    case .join: counters.joins += 1
+    case .leave: counters.leaves += 1
+    case .move: counters.moves += 1
+    case .weight: counters.weights += 1
+    case .policy: counters.policies += 1
+    case .drain: counters.drains += 1
+    case .undrain: counters.undrains += 1
+    case .rebalance: counters.rebalances += 1
     }
   }
 }

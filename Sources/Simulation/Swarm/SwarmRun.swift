@@ -148,6 +148,7 @@ package final class SwarmRun {
     totals.configurations = Int(clamping: cluster.configuration.rawValue)
     totals.handOvers = cluster.handOvers
     totals.quorumChecks = cluster.quorumChecks
+    totals.changes = administrator.counters
     totals.faults = nemesis.counters
     totals.network = simulator.network.counters
     totals.tornWrites = simulator.hosts.reduce(0) { $0 + $1.disk.tornWrites }

@@ -12,6 +12,7 @@ package struct SwarmTotals: Sendable {
   package var quorumChecks = 0
   package var lostWrites = 0
   package var tornWrites = 0
+  var changes = SwarmAdministrator.Counters()
   package var faults = Nemesis.Counters()
   package var network = NetworkCounters()
 
@@ -24,6 +25,10 @@ package struct SwarmTotals: Sendable {
       ("unknownOutcomes", \.unknown), ("unavailable", \.unavailable), ("commands", \.commands),
       ("leaderChanges", \.leaderChanges), ("configurations", \.configurations),
       ("shardMoves", \.handOvers), ("quorumChecks", \.quorumChecks),
+      ("joins", \.changes.joins), ("leaves", \.changes.leaves), ("moves", \.changes.moves),
+      ("weights", \.changes.weights), ("policies", \.changes.policies),
+      ("drains", \.changes.drains), ("undrains", \.changes.undrains),
+      ("rebalances", \.changes.rebalances),
       ("crashes", \.faults.crashes), ("powerCuts", \.faults.powerCuts),
       ("massCrashes", \.faults.massCrashes), ("struckLeaders", \.faults.strikes),
       ("lostWrites", \.lostWrites),
