@@ -28,7 +28,7 @@ extension RaftNode {
 
   /// The leader's process is gone as far as can be told: it has no connection to this replica, and
   /// a new one to it failed. So there is nothing to wait for: this replica campaigns soon, and
-  /// refuses nobody's request for the sake of that leader. If it was an error, the others refuse the
+  /// refuses nobody's request for the sake of that leader. If it was an error, others refuse the
   /// pre-vote, and the next message of the leader is followed as ever.
   ///
   /// The voters begin one after the other, 50 ms apart, so that their votes do not split.

@@ -65,7 +65,13 @@ struct App {
     case "join": return try join()
     case "leave": return try leave()
     case "move": return try move()
+    case "weight": return try weigh()
+    case "policy": return try policy()
+    case "drain": return try drain()
+    case "undrain": return try undrain()
+    case "rebalance": return try rebalance()
     case "query": return try query()
+    case "history": return try history()
     case "bench": return try bench()
     default: throw Failure(.defect, "'\(parsed.command)' has no implementation")
     }
@@ -138,9 +144,9 @@ struct App {
     return content
   }
 
-  func number(_ text: String, _ what: String, max limit: UInt64) throws(Failure) -> UInt64 {
+  static func number(_ text: String, _ what: String, max limit: UInt64) throws(Failure) -> UInt64 {
     guard let number = UInt64(text), number <= limit else {
-      throw Failure(.usage, "'\(text)' is not \(what) (a number up to \(limit))")
+      throw Failure(.usage, "'\(text)' is not \(what) (a whole number of 0 to \(limit))")
     }
     return number
   }

@@ -113,12 +113,14 @@ struct ClusterView {
     }
   }
 
-  /// Why moves are not over yet, or a group that left still holds something; `nil`: all is done.
-  func unsettled(left: [GroupID]) -> String? {
+  /// Why moves are not over yet, or a group that shall be empty still holds something; `nil`: all
+  /// is done.
+  func unsettled(empty: [GroupID]) -> String? {
     guard let configuration else { return "the controllers do not answer" }
     if let move = moves.first(where: { $0.to != .none }) {
+      let keys = groups.first { $0.group == move.to }?.report(of: move.shard)?.keys ?? 0
       return "\(moves.count) shards are moving, shard \(move.shard) from group \(move.from) to "
-        + "group \(move.to) (\(move.state))"
+        + "group \(move.to) (\(move.state), \(grouped(keys)) keys there)"
     }
     for view in groups where view.group != .none && view.isMember {
       guard let leader = view.leader else { return "group \(view.group) has no leader" }
@@ -127,7 +129,7 @@ struct ClusterView {
           + "\(configuration.number)"
       }
     }
-    for group in left {
+    for group in empty {
       guard let view = groups.first(where: { $0.group == group }) else { continue }
       guard let leader = view.leader else { return "group \(group) has no leader" }
       if !leader.shards.isEmpty {
@@ -136,7 +138,7 @@ struct ClusterView {
       let held = configuration.shards.contains {
         $0.source == group && $0.left > leader.configuration
       }
-      if held { return "group \(group) has not seen yet that it left" }
+      if held { return "group \(group) has not seen yet that it lost its shards" }
     }
     return nil
   }

@@ -78,37 +78,6 @@ private let watchingCommands = [
       """),
 ]
 
-private let growingCommands = [
-  Command(
-    "join", operands: "GID=HOST:PORT,HOST:PORT,… …", count: 1...512,
-    summary: "Add running groups; shards move to them.",
-    flags: [waitFlag],
-    details: """
-      The addresses are those of the group's replicas, which must run and have registered.
-      Example: shardkv-cli join 3=127.0.0.1:7131,127.0.0.1:7132,127.0.0.1:7133
-      """),
-  Command(
-    "leave", operands: "GID …", count: 1...512,
-    summary: "Remove groups; their shards move to the others.",
-    flags: [
-      Flag("force", help: "Let even the last group leave: its data waits for the next owner."),
-      waitFlag,
-    ],
-    details: """
-      With --wait it is safe to stop the group afterwards, and a group that has left already is only
-      waited for.
-      Example: shardkv-cli leave 3 --wait --timeout 60s
-      """),
-  Command(
-    "move", operands: "SHARD GID", count: 2...2, summary: "Give one shard to a group.",
-    details: "The next join or leave balances again.\nExample: shardkv-cli move 7 2"),
-  Command(
-    "query", operands: "[NUMBER]", count: 0...1, summary: "Show a configuration, or the newest."),
-]
-
-private let waitFlag = Flag(
-  "wait", help: "Until every move is over and no group that left holds a shard (up to --timeout).")
-
 private let benchCommand = Command(
   "bench", summary: "Load the cluster and measure.",
   flags: [

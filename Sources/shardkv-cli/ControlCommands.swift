@@ -5,81 +5,147 @@ import Wire
 
 extension App {
   func join() throws -> ExitCode {
-    var requests: [JoinRequest] = []
-    for operand in parsed.operands {
-      let parts = operand.split(separator: "=", maxSplits: 1).map(String.init)
-      let seeds = parts.count == 2 ? parts[1].split(separator: ",").map(String.init) : []
-      guard !seeds.isEmpty else {
-        throw Failure(.usage, "'\(operand)' is not GID=HOST:PORT,HOST:PORT,…")
-      }
-      for seed in seeds where !Self.isAddress(seed) {
-        throw Failure(.usage, "'\(seed)' is not HOST:PORT")
-      }
-      requests.append(JoinRequest(group: try group(parts[0]), seeds: seeds))
+    let requests = try parsed.operands.map { try Self.joinRequest($0) }
+    let names = requests.map { "\($0.group)" }.joined(separator: " ")
+    return try change(.join(requests), "joined: \(names)") { clients, _ in
+      if parsed.isOn("wait") { try wait(clients, empty: []) }
     }
-    let clients = makeClients()
-    let number = try control(.join(requests), clients)
-    if parsed.isOn("wait") { try wait(clients, left: []) }
-    return done(number, "joined: \(requests.map { "\($0.group)" }.joined(separator: " "))")
+  }
+
+  /// Reads `GID=HOST:PORT,HOST:PORT,…`, with `@WEIGHT` at the end if it shall have one.
+  static func joinRequest(_ operand: String) throws(Failure) -> JoinRequest {
+    let shape = "GID=HOST:PORT,HOST:PORT,…[@WEIGHT]"
+    let parts = operand.split(separator: "=", maxSplits: 1).map(String.init)
+    guard parts.count == 2 else { throw Failure(.usage, "'\(operand)' is not \(shape)") }
+    let sides = parts[1].split(separator: "@", omittingEmptySubsequences: false).map(String.init)
+    let seeds = sides[0].split(separator: ",").map(String.init)
+    guard !seeds.isEmpty, sides.count <= 2 else {
+      throw Failure(.usage, "'\(operand)' is not \(shape)")
+    }
+    for seed in seeds where !isAddress(seed) {
+      throw Failure(.usage, "'\(seed)' is not HOST:PORT")
+    }
+    return JoinRequest(
+      group: try group(parts[0]), seeds: seeds,
+      weight: sides.count == 2 ? try weight(sides[1]) : nil)
   }
 
   func leave() throws -> ExitCode {
-    let groups = try parsed.operands.map { try group($0) }
-    let clients = makeClients()
-    let isForced = parsed.isOn("force")
+    let groups = try parsed.operands.map { try Self.group($0) }
     var leaving = groups
     if parsed.isOn("wait") {
       // A group that left before, in an attempt that was cut short, is only waited for.
-      let known = try configuration(nil, clients)
+      let known = try configuration(nil, makeClients())
       leaving = groups.filter { known.groups[$0] != nil || known.departed[$0] == nil }
     }
-    var number = try leaving.isEmpty ? configuration(nil, clients).number : .zero
-    if !leaving.isEmpty { number = try control(.leave(leaving, force: isForced), clients) }
-    if parsed.isOn("wait") {
+    let command = leaving.isEmpty ? nil : ControlCommand.leave(leaving, force: parsed.isOn("force"))
+    return try change(command, "left: \(Self.names(groups))") { clients, _ in
+      guard parsed.isOn("wait") else { return }
       if try configuration(nil, clients).groups.isEmpty {
         Output.message("No group is left; the data stays where it is until one joins.")
       } else {
-        try wait(clients, left: groups)
+        try wait(clients, empty: groups)
       }
     }
-    return done(number, "left: \(groups.map { "\($0)" }.joined(separator: " "))")
   }
 
   func move() throws -> ExitCode {
-    let shard = ShardID(
-      rawValue: UInt16(
-        try self.number(parsed.operands[0], "a shard", max: UInt64(ShardLayout.shardCountMax - 1))))
-    let to = try group(parsed.operands[1])
-    let number = try control(.move(shard, to: to), makeClients())
-    return done(number, "shard \(shard) belongs to group \(to)")
+    let number = try Self.number(
+      parsed.operands[0], "a shard", max: UInt64(ShardLayout.shardCountMax - 1))
+    let shard = ShardID(rawValue: UInt16(number))
+    let to = try Self.group(parsed.operands[1])
+    return try change(.move(shard, to: to), "shard \(shard) belongs to group \(to)") {
+      _, isChanged in
+      guard isChanged else { return }
+      Output.message(
+        "It stays there until groups join, leave, drain or change their weight, the policy changes,"
+          + " or 'rebalance' is run.")
+    }
   }
 
-  func query() throws -> ExitCode {
-    var wanted: ConfigNumber?
-    if let operand = parsed.operands.first {
-      wanted = ConfigNumber(
-        try self.number(operand, "the number of a configuration", max: UInt64(Int64.max)))
+  func weigh() throws -> ExitCode {
+    let group = try Self.group(parsed.operands[0])
+    let weight = try Self.weight(parsed.operands[1])
+    return try change(.weight(group, weight), "group \(group) has weight \(weight)") { clients, _ in
+      if parsed.isOn("wait") { try wait(clients, empty: weight == 0 ? [group] : []) }
+      if weight > 0, try configuration(nil, clients).policy == .balanced {
+        Output.message(
+          "The policy is balanced, which gives every group the same: 'policy weighted' heeds it.")
+      }
     }
-    let found = try configuration(wanted, makeClients())
+  }
+
+  func policy() throws -> ExitCode {
+    let name = parsed.operands[0]
+    guard let policy = PlacementPolicy(name: name) else {
+      let names = PlacementPolicy.allCases.map(\.name).joined(separator: ", ")
+      throw Failure(.usage, "there is no policy '\(name)': choose one of \(names)")
+    }
+    return try change(.policy(policy), "the policy is \(policy.name)") { clients, _ in
+      if parsed.isOn("wait") { try wait(clients, empty: []) }
+    }
+  }
+
+  func drain() throws -> ExitCode {
+    let groups = try parsed.operands.map { try Self.group($0) }
+    return try change(.drain(groups), "draining: \(Self.names(groups))") { clients, _ in
+      if parsed.isOn("no-wait") { return }
+      try wait(clients, empty: groups)
+      Output.message(
+        "Nothing is left there: 'undrain' gives shards back, 'leave' removes for good.")
+    }
+  }
+
+  func undrain() throws -> ExitCode {
+    let groups = try parsed.operands.map { try Self.group($0) }
+    return try change(.undrain(groups), "undrained: \(Self.names(groups))") { clients, _ in
+      if parsed.isOn("wait") { try wait(clients, empty: []) }
+    }
+  }
+
+  func rebalance() throws -> ExitCode {
+    try change(.rebalance, "rebalanced") { clients, _ in
+      if parsed.isOn("wait") { try wait(clients, empty: []) }
+    }
+  }
+
+  /// Has the controller make a change (`nil`: it is made already), or only say what it would be.
+  private func change(
+    _ command: ControlCommand?, _ text: String, then: (Clients, _ isChanged: Bool) throws -> Void
+  ) throws -> ExitCode {
+    let clients = makeClients()
+    if parsed.isOn("dry-run"), let command { return try preview(command, clients) }
+    let before = try configuration(nil, clients).number
+    var number = before
+    if let command {
+      switch try reply(.control(command), clients, refusedCode: .no) {
+      case .done(let made): number = made
+      case let body: throw unexpected(body)
+      }
+    }
     if isJSON {
-      Output.line(found.json.text)
-      return .done
+      Output.line(JSON.fields(["configuration": .count(number.rawValue)]).text)
+    } else {
+      let note = number == before && command != nil ? "nothing to change: " : ""
+      Output.line("\(note)\(text) (configuration \(number))")
     }
-    Output.line("Configuration \(found.number)   \(found.layout.shardCount) shards")
-    var rows: [[String]] = []
-    for (group, record, word) in found.allGroups {
-      let shards = found.shards.indices.filter { found.shards[$0].owner == group }
-      rows.append([
-        "\(group)", word, String(shards.count), ranges(shards),
-        record.replicas.map(\.peer).joined(separator: " "),
-      ])
+    try then(clients, number != before)
+    return .done
+  }
+
+  private func preview(_ command: ControlCommand, _ clients: Clients) throws(Failure) -> ExitCode {
+    let plan: PlacementPlan
+    switch try reply(.plan(command), clients, refusedCode: .no) {
+    case .planned(let next):
+      let current = try configuration(ConfigNumber(next.number.rawValue - 1), clients)
+      plan = PlacementPlan(from: current, to: next)
+    case .done(let number): plan = PlacementPlan(unchanged: number)
+    case let body: throw unexpected(body)
     }
-    let unowned = found.shards.indices.filter { found.shards[$0].owner == .none }
-    if !unowned.isEmpty {
-      rows.append(["none", "", String(unowned.count), ranges(unowned), ""])
-    }
-    for line in table(["GROUP", "", "COUNT", "SHARDS", "REPLICAS"], rows, right: [2]) {
-      Output.line(line)
+    if isJSON {
+      Output.line(plan.json.text)
+    } else {
+      for line in plan.lines() { Output.line(line) }
     }
     return .done
   }
@@ -93,38 +159,32 @@ extension App {
     }
   }
 
-  private func control(
-    _ command: ControlCommand, _ clients: Clients
-  ) throws(Failure) -> ConfigNumber {
-    switch try reply(.control(command), clients, refusedCode: .no) {
-    case .done(let number): return number
-    case let body: throw unexpected(body)
-    }
-  }
-
-  private func group(_ text: String) throws(Failure) -> GroupID {
-    let number = try self.number(text, "a group's number", max: UInt64(UInt32.max))
+  static func group(_ text: String) throws(Failure) -> GroupID {
+    let number = try number(text, "a group's number", max: UInt64(UInt32.max))
     guard number > 0 else { throw Failure(.usage, "groups are numbered from 1") }
     return GroupID(rawValue: UInt32(number))
   }
 
-  private func done(_ number: ConfigNumber, _ text: String) -> ExitCode {
-    if isJSON {
-      Output.line(JSON.fields(["configuration": .count(number.rawValue)]).text)
-    } else {
-      Output.line("\(text) (configuration \(number))")
-    }
-    return .done
+  private static func weight(_ text: String) throws(Failure) -> UInt32 {
+    UInt32(try number(text, "a weight", max: UInt64(Limits.groupWeightMax)))
   }
 
-  /// Waits until every move is over and the groups that left hold nothing.
-  private func wait(_ clients: Clients, left: [GroupID]) throws(Failure) {
-    let deadline = clients.now.monotonic + timeout
+  private static func names(_ groups: [GroupID]) -> String {
+    groups.map { "\($0)" }.joined(separator: " ")
+  }
+
+  /// Waits until every move is over and the groups that shall be empty hold nothing; gives up when
+  /// nothing has moved for as long as a request may take.
+  private func wait(_ clients: Clients, empty: [GroupID]) throws(Failure) {
+    var deadline = clients.now.monotonic + timeout
     var last = ""
     while true {
       let view = try ClusterView.gather(self, clients, needsConfiguration: true)
-      guard let reason = view.unsettled(left: left) else { break }
-      if Output.messagesAreOnTerminal, reason != last { Output.progress("Waiting: \(reason)") }
+      guard let reason = view.unsettled(empty: empty) else { break }
+      if reason != last {
+        deadline = clients.now.monotonic + timeout
+        if Output.messagesAreOnTerminal { Output.progress("Waiting: \(reason)") }
+      }
       last = reason
       let next = clients.now.monotonic + 100 * nanosecondsPerMillisecond
       if next >= deadline {
@@ -137,39 +197,5 @@ extension App {
       while clients.now.monotonic < next { _ = clients.turn(until: next) }
     }
     if Output.messagesAreOnTerminal, !last.isEmpty { Output.progress("") }
-  }
-}
-
-extension Configuration {
-  /// Members, then those that left and still hold data.
-  var allGroups: [(GroupID, GroupRecord, String)] {
-    groups.sorted { $0.key < $1.key }.map { ($0.key, $0.value, "member") }
-      + departed.sorted { $0.key < $1.key }.map { ($0.key, $0.value, "left") }
-  }
-
-  var json: JSON {
-    JSON.fields([
-      "number": .count(number.rawValue),
-      "mapping": .string(layout.mapping == .slots ? "slots" : "first-byte"),
-      "shards": .array(
-        shards.enumerated().map { index, shard in
-          JSON.fields([
-            "shard": .integer(index), "group": .integer(Int(shard.owner.rawValue)),
-            "since": .count(shard.since.rawValue),
-            "source": .integer(Int(shard.source.rawValue)), "left": .count(shard.left.rawValue),
-          ])
-        }),
-      "groups": .array(
-        allGroups.map { group, record, word in
-          JSON.fields([
-            "group": .integer(Int(group.rawValue)), "member": .bool(word == "member"),
-            "identity": .string("\(record.identity)"),
-            "replicas": .array(
-              record.replicas.map {
-                JSON.fields(["id": .string("\($0.id)"), "address": .string($0.peer)])
-              }),
-          ])
-        }),
-    ])
   }
 }

@@ -18,14 +18,15 @@ extension App {
     let cluster = view.groups.lazy.compactMap(\.freshest).first.map { "\($0.cluster)" } ?? "?"
     let number = view.configuration.map { "\($0.number)" } ?? "unknown"
     let count = view.configuration.map { "   \($0.layout.shardCount) shards" } ?? ""
-    Output.line(style.bold("Cluster \(cluster)   configuration \(number)\(count)"))
+    let policy = view.configuration.map { "   policy \($0.policy.name)" } ?? ""
+    Output.line(style.bold("Cluster \(cluster)   configuration \(number)\(count)\(policy)"))
     for sentence in view.sentences() {
       Output.line(sentence.isGood ? style.good(sentence.text) : style.bad(sentence.text))
     }
     section(
       table(
-        ["GROUP", "LEADER", "TERM", "SURVIVES", "SHARDS", "KEYS", "DATA"], view.groupRows(),
-        right: [2, 4, 5, 6]))
+        ["GROUP", "LEADER", "TERM", "SURVIVES", "WEIGHT", "SHARDS", "KEYS", "DATA"],
+        view.groupRows(), right: [2, 4, 5, 6, 7]))
     section(
       table(
         ["GROUP", "REPLICA", "ROLE", "TERM", "APPLIED", "COMMIT", "LAG", "DISK"],
@@ -109,6 +110,8 @@ extension ClusterView {
         status.map { "\($0.term)" } ?? "?",
         view.survives < 0
           ? "lost" : view.survives == 1 ? "1 failure" : "\(view.survives) failures",
+        isController || !view.isMember
+          ? "" : configuration?.share(of: view.group).text ?? "",
         isController ? "" : String(owned.count),
         isController ? "" : grouped(owned.reduce(0) { $0 + $1.keys }),
         isController ? "" : sized(UInt64(clamping: owned.reduce(0) { $0 + $1.bytes })),
@@ -170,6 +173,7 @@ extension ClusterView {
     JSON.fields([
       "cluster": groups.lazy.compactMap(\.freshest).first.map { .string("\($0.cluster)") } ?? .null,
       "configuration": configuration.map { .count($0.number.rawValue) } ?? .null,
+      "policy": configuration.map { .string($0.policy.name) } ?? .null,
       "healthy": .bool(isHealthy),
       "summary": .array(sentences().map { .string($0.text) }),
       "groups": .array(present.map { json(of: $0) }),
@@ -186,6 +190,8 @@ extension ClusterView {
   private func json(of view: GroupView) -> JSON {
     JSON.fields([
       "group": .integer(Int(view.group.rawValue)), "member": .bool(view.isMember),
+      "weight": configuration.map { .integer(Int($0.share(of: view.group).weight)) } ?? .null,
+      "drained": configuration.map { .bool($0.share(of: view.group).isDrained) } ?? .null,
       "leader": view.leaderAddress.map { .string($0) } ?? .null,
       "term": view.freshest.map { .count($0.term.rawValue) } ?? .null,
       "survives": .integer(max(0, view.survives)), "hasMajority": .bool(view.survives >= 0),

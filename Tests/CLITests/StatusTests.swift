@@ -62,7 +62,7 @@ struct StatusTests {
     #expect(view.sentences().map(\.text) == ["Every group survives 1 failure."])
     #expect(view.isHealthy)
     #expect(view.moves.isEmpty)
-    #expect(view.unsettled(left: []) == nil)
+    #expect(view.unsettled(empty: []) == nil)
   }
 
   @Test func aSilentReplicaIsNamed() throws {
@@ -104,6 +104,6 @@ struct StatusTests {
       view.moves.map { "\($0.shard) \($0.from)-\($0.to) \($0.state)" } == [
         "1 1-2 BePulling", "2 1-2 Pulling", "3 2-1 Waiting",
       ])
-    #expect(view.unsettled(left: []) != nil)
+    #expect(view.unsettled(empty: []) != nil)
   }
 }
