@@ -82,7 +82,7 @@ package enum Limits {
   package static let groupWeightMax: UInt32 = 1_000
   /// The weights of all groups together where shards are placed on a ring, which has 160 points for
   /// each unit.
-  package static let ringWeightMax: UInt32 = 6_400
+  package static let ringWeightMax: UInt32 = 1_600
   /// Replicas of one group.
   package static let replicasPerGroupMax = 15
   /// Bytes in one address: a host name of 255, a colon and a port.

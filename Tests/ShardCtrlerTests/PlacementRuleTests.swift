@@ -126,7 +126,7 @@ import Testing
     for group in 1...7 as ClosedRange<UInt32> { controller.run(.weight(GroupID(group), 1_000)) }
     #expect(
       reason(controller.run(.policy(.consistentHash)))
-        == "the weights come to 7000 in all, and a ring has room for 6400: give smaller weights in"
+        == "the weights come to 7000 in all, and a ring has room for 1600: give smaller weights in"
         + " the same proportion")
   }
 
