@@ -152,6 +152,20 @@ package final class LabCluster {
     }
   }
 
+  /// Only those ways between servers of a group are open that `isOpen` says, each direction by
+  /// itself; connections stay, so that what is sent on a closed way is lost.
+  package func link(_ group: GroupID, where isOpen: (_ from: Int, _ to: Int) -> Bool) {
+    let servers = self.servers(of: group).map(\.host.index)
+    heal(group)
+    simulator.changeNetwork { network in
+      for from in servers.indices {
+        for to in servers.indices where from != to && !isOpen(from, to) {
+          network.cut(from: servers[from], to: servers[to])
+        }
+      }
+    }
+  }
+
   /// All servers of a group hear each other again.
   package func heal(_ group: GroupID) {
     let servers = self.servers(of: group).map(\.host.index)
