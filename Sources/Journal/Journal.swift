@@ -33,7 +33,7 @@ package struct Journal: Sendable {
   var segments: [Segment]
   var buffer: RecordBuffer
   /// The last entry of the log, those in the buffer included.
-  var last: EntryID
+  package internal(set) var last: EntryID
   /// Where the log was before the first batch that is not flushed.
   var flushedLast: LogIndex
   /// The log before and at this index was replaced by a received snapshot.

@@ -40,6 +40,7 @@ extension Node {
       guard metadata.last.index <= applied, !snapshotHasAllSections, disk.flight == nil else {
         return
       }
+      effects.rarePaths.insert(.receivedSnapshotAbandoned)
       effects.files += disk.journal.abandonSnapshot()
       restorer = nil
       disk.writing = .none
@@ -95,6 +96,7 @@ extension Node {
     restored = nil
     guard metadata.last.index > raft.commitIndex else {
       // The log caught up meanwhile: the file is a snapshot like any other.
+      effects.rarePaths.insert(.snapshotOvertaken)
       effects.files += disk.journal.snapshotIsDurable(retainLogFrom: raft.firstIndex)
       raft.snapshotRestored(metadata)
       return
@@ -106,6 +108,7 @@ extension Node {
     effects.files += disk.journal.snapshotIsDurable(retainLogFrom: metadata.last.index.next)
     raft.snapshotRestored(metadata)
     counters.snapshotsReceived += 1
+    effects.rarePaths.insert(.snapshotInstalled)
     effects.events.append(NodeEvent(.info, "restored the leader's snapshot at \(metadata.last)"))
   }
 
@@ -126,6 +129,11 @@ extension Node {
 
   private mutating func write(_ chunk: SnapshotChunk) {
     if chunk.section == 0 {
+      switch disk.writing {
+      case .none: break
+      case .own: effects.rarePaths.insert(.ownSnapshotAbandoned)
+      case .received: effects.rarePaths.insert(.receivedSnapshotRestarted)
+      }
       effects.files += disk.journal.beginSnapshot(chunk.metadata)
       capture = nil
       snapshotHasAllSections = false
@@ -154,6 +162,7 @@ extension Node {
 
   mutating func orderSection(_ wanted: WantedSection) {
     guard let read = disk.journal.readSection(wanted.section, of: wanted.snapshot) else {
+      effects.rarePaths.insert(.sectionGone)
       effects.events.append(
         NodeEvent(.warning, "section \(wanted.section) of snapshot \(wanted.snapshot) is gone"))
       return
@@ -175,8 +184,10 @@ extension Node {
       return
     }
     guard let stored = disk.journal.newestSnapshot, stored.metadata.last == first.snapshot else {
+      effects.rarePaths.insert(.sectionOfOldSnapshot)
       return
     }
+    effects.rarePaths.insert(.sectionSent)
     let chunk = SnapshotChunk(
       metadata: stored.metadata, section: first.section, bytes: content,
       isLast: first.section + 1 == stored.sectionCount, round: 0)

@@ -36,7 +36,11 @@ extension Node {
 
   private mutating func finish(_ errand: Errand, _ outcome: ClerkOutcome) {
     busyErrands[errand.key] = nil
-    guard raft.isReadyToServe, raft.term == errand.term else { return }
+    if case .failed = outcome { effects.rarePaths.insert(.errandFailed) }
+    guard raft.isReadyToServe, raft.term == errand.term else {
+      effects.rarePaths.insert(.errandOutlivedLeadership)
+      return
+    }
     for payload in service.finished(errand, outcome) {
       guard let id = raft.propose(payload) else { return }
       busyErrands[errand.key] = .some(id.index)

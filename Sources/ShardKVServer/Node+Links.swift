@@ -81,6 +81,7 @@ extension Node {
         handle(message, on: connection)
       }
     } catch {
+      effects.rarePaths.insert(.frameDamaged)
       close(connection, "\(error)")
     }
   }
@@ -89,7 +90,10 @@ extension Node {
     guard let link = accepted[connection] else { return }
     switch (link.standing, message) {
     case (.stranger, .hello(let hello)):
-      if let reason = refusal(of: hello) { return close(connection, reason) }
+      if let reason = refusal(of: hello) {
+        effects.rarePaths.insert(.helloRefused)
+        return close(connection, reason)
+      }
       accepted[connection]?.decoder.limits = .conversation
       accepted[connection]?.standing = hello.replica.map { .peer($0.from) } ?? .client
       outbox.send(
@@ -102,9 +106,15 @@ extension Node {
         return close(connection, "a message of another replica than the hello named")
       }
       counters.messagesReceived += 1
+      if case .appendReply(let reply) = message.body,
+        case .conflict(let previous, let hint) = reply.outcome, hint.index.next < previous
+      {
+        effects.rarePaths.insert(.conflictSkippedEntries)
+      }
       raft.step(message)
     case (.client, .request(let request)): handle(request, on: connection)
     case (_, .goodbye(let reason)):
+      effects.rarePaths.insert(.goodbyeReceived)
       effects.events.append(NodeEvent(.warning, "\(link.from) said goodbye: \(reason)"))
       close(connection, nil)
     default: close(connection, "a message that does not belong here")
@@ -155,6 +165,7 @@ extension Node {
     nextHelloCheck = now.monotonic + settings.helloMilliseconds * nanosecondsPerMillisecond / 4
     for connection in accepted.keys.sorted() {
       if case .stranger(let deadline)? = accepted[connection]?.standing, deadline <= now.monotonic {
+        effects.rarePaths.insert(.helloExpired)
         close(connection, "no hello within \(settings.helloMilliseconds) ms")
       }
     }
@@ -240,6 +251,11 @@ extension Node {
       let connection = peer.connection
     else { return }
     counters.messagesSent += 1
+    switch message.body {
+    case .timeoutNow: effects.rarePaths.insert(.toldToCampaign)
+    case .removed: effects.rarePaths.insert(.toldRemoved)
+    default: break
+    }
     outbox.send(.raft(message), on: connection)
   }
 }

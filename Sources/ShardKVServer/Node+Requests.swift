@@ -47,13 +47,17 @@ extension Node {
       return reply(asker, .refused(.wrongLeader(hint: leaderAddress)))
     }
     guard proposals.count + waitingReads < settings.requestsMax else {
+      effects.rarePaths.insert(.overloaded)
       return reply(asker, .refused(.overloaded))
     }
     switch service.admit(body, nonce: random.next()) {
-    case .reply(let answer): reply(asker, answer)
+    case .reply(let answer):
+      if case .written = answer { effects.rarePaths.insert(.writeAnsweredAgain) }
+      reply(asker, answer)
     case .read: newReads.append(Reader(asker: asker, body: body))
     case .propose(let payload):
       guard let id = raft.propose(payload) else {
+        effects.rarePaths.insert(.overloaded)
         return reply(asker, .refused(.overloaded))
       }
       let isPlanned = if case .control = body { true } else { false }
@@ -64,6 +68,11 @@ extension Node {
 
   mutating func reply(_ asker: Asker, _ body: Reply.Body) {
     guard accepted[asker.connection] != nil else { return }
+    switch body {
+    case .refused(.sessionExpired): effects.rarePaths.insert(.sessionExpired)
+    case .refused(.notReady): effects.rarePaths.insert(.shardNotReady)
+    default: break
+    }
     outbox.send(.reply(Reply(id: asker.request, body: body)), on: asker.connection)
   }
 
@@ -93,6 +102,7 @@ extension Node {
       }
     case .dropped(let context):
       guard let place = readRounds.firstIndex(where: { $0.context == context }) else { return }
+      effects.rarePaths.insert(.readsDropped)
       let round = readRounds.remove(at: place)
       for reader in round.readers {
         reply(reader.asker, .refused(.wrongLeader(hint: leaderAddress)))
@@ -121,6 +131,7 @@ extension Node {
   /// This replica no longer leads: whoever waits for a proposal learns that its outcome is unknown,
   /// and whoever waits for a read asks elsewhere. Errands are the next leader's.
   mutating func abandonLeadership() {
+    if !proposals.isEmpty { effects.rarePaths.insert(.proposalsAbandoned) }
     for index in proposals.keys.sorted() {
       guard let proposal = proposals[index] else { continue }
       reply(proposal.asker, .refused(.outcomeUnknown))
@@ -128,6 +139,7 @@ extension Node {
     proposals = [:]
     let unconfirmed = readRounds.filter { $0.index == nil }.flatMap(\.readers)
     readRounds.removeAll { $0.index == nil }
+    if !unconfirmed.isEmpty { effects.rarePaths.insert(.readsAbandoned) }
     for reader in unconfirmed + newReads {
       reply(reader.asker, .refused(.wrongLeader(hint: leaderAddress)))
     }

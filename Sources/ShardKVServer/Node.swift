@@ -124,7 +124,10 @@ package struct Node<Service: NodeService>: Sendable where Service.Machine: Senda
       given += 1
     }
     if given > 0 { expireHellos() }
-    if nextTick <= now.monotonic { nextTick = now.monotonic + tick }
+    if nextTick <= now.monotonic {
+      effects.rarePaths.insert(.ticksSkipped)
+      nextTick = now.monotonic + tick
+    }
     connectPeers()
   }
 
@@ -133,6 +136,9 @@ package struct Node<Service: NodeService>: Sendable where Service.Machine: Senda
     while raft.hasReady {
       let ready = raft.takeReady()
       counters.elections += raft.term > lastTerm && raft.role != .follower ? 1 : 0
+      if let first = ready.entries.first, first.index <= disk.journal.last.index {
+        effects.rarePaths.insert(.logTruncated)
+      }
       disk.append(ready)
       noteRole()
       for message in ready.messages { send(message) }
@@ -163,6 +169,7 @@ package struct Node<Service: NodeService>: Sendable where Service.Machine: Senda
         switch outcome {
         case .reply(let body): answer = body
         case .again:
+          effects.rarePaths.insert(.proposalDecidedAnew)
           if let body = proposal.body {
             handleLeading(proposal.asker, body)
             return
@@ -170,10 +177,14 @@ package struct Node<Service: NodeService>: Sendable where Service.Machine: Senda
         }
       }
     case .empty, .membership, .clock:
+      if entry.kind == .membership { effects.rarePaths.insert(.membershipApplied) }
       service.advanceClock(to: entry.stamp)
       applied = entry.index
     }
-    if let proposal { reply(proposal.asker, answer) }
+    if let proposal {
+      if proposal.term != entry.term { effects.rarePaths.insert(.proposalOverwritten) }
+      reply(proposal.asker, answer)
+    }
   }
 
   /// Tells of changes of role, and answers those who wait for what may never come.
@@ -188,7 +199,10 @@ package struct Node<Service: NodeService>: Sendable where Service.Machine: Senda
     }
     lastRole = raft.role
     lastTerm = raft.term
-    if led { abandonLeadership() }
+    if led {
+      effects.rarePaths.insert(.steppedDown)
+      abandonLeadership()
+    }
   }
 }
 

@@ -30,6 +30,8 @@ package struct NodeEffects: Sendable {
   /// The commands applied in this turn, for those who watch; only if
   /// ``NodeSettings/tellsWhatIsApplied``.
   package var applied: [AppliedCommand] = []
+  /// The rare ways that this turn took, for the same.
+  package var rarePaths: RarePaths = []
 
   package init() {}
 }
