@@ -44,6 +44,9 @@ package final class GroupWatch {
   private var lastSeen: [Int: (incarnation: Int, observation: NodeObservation)] = [:]
   private let ledger: WriteLedger
   private var didHandOver = false
+  /// The chunks of moving shards in the log; only ever asked whether one is among them.
+  private var chunks: Set<[UInt8]> = []
+  package private(set) var repeatedChunks = 0
 
   /// Called with the host that leads a term that nobody was seen to lead before.
   package var didElect: ((Int) -> Void)?
@@ -169,6 +172,9 @@ package final class GroupWatch {
   private func checkAnswer(_ applied: AppliedCommand, _ name: String) {
     guard group != .none, let command = try? ShardGroupMachine.decode(applied.payload) else {
       return
+    }
+    if case .installChunk = command, !chunks.insert(applied.payload).inserted {
+      repeatedChunks += 1
     }
     guard case .write(let id, _, _) = command else {
       didHandOver = true

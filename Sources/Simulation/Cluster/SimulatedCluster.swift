@@ -29,6 +29,8 @@ package final class SimulatedCluster {
   package private(set) var watches: [GroupWatch] = []
   package private(set) var handOvers = 0
   package private(set) var quorumChecks = 0
+  /// How many turns took each of ``RarePaths/names``.
+  package private(set) var rarePaths = Array(repeating: 0, count: RarePaths.names.count)
 
   /// One commit of so many is checked against the disks.
   package var quorumCheckInterval = 25
@@ -128,6 +130,11 @@ package final class SimulatedCluster {
 
   private func observe(_ host: SimulatedHost, _ effects: NodeEffects) {
     guard let index = replicaOfHost[host.index], let node = replicas[index].node else { return }
+    if !effects.rarePaths.isEmpty {
+      for path in rarePaths.indices where effects.rarePaths.rawValue >> path & 1 == 1 {
+        rarePaths[path] += 1
+      }
+    }
     let position = replicas[index].group
     let watch = watches[position]
     let observation = node.observation
@@ -174,6 +181,8 @@ package final class SimulatedCluster {
     quorumChecks += 1
     let members = replicas.filter { $0.group == position }
     let holders = members.count { replica in
+      // What a disk lost by itself was there: the others must be enough without it.
+      if replica.host.isDamaged { return true }
       let disk = replica.host.disk.afterLosingEverythingUnsynced()
       do {
         let state = try Journal.recover(disk.reader, settings: settings.journal).state
@@ -205,10 +214,12 @@ package final class SimulatedCluster {
   }
 
   /// What is missing until every replica of every group is up to date and nothing moves; `nil` when
-  /// nothing is.
-  package func disagreement(among groups: [GroupID]) -> String? {
+  /// nothing is. Only replicas in `core` are looked at, by their hosts, and none that gave up.
+  package func disagreement(among groups: [GroupID], core: [Bool]? = nil) -> String? {
     for (position, group) in plan.groups.enumerated() {
-      let members = replicas.filter { $0.group == position }
+      let members = replicas.filter {
+        $0.group == position && !$0.host.isGivenUp && core?[$0.host.index] ?? true
+      }
       let nodes = members.compactMap(\.node)
       guard nodes.count == members.count else { return "a replica of group \(group.id) is down" }
       guard nodes.contains(where: { $0.observation.role == .leader }) else {

@@ -4,9 +4,11 @@ import Journal
 /// The folder of one node as bytes, with what its disk has promised kept apart from what it merely
 /// holds: a crash loses, keeps or tears everything that was not synced.
 package struct SimulatedDisk: Sendable {
-  /// A change that a real folder would refuse: the journal ordered something impossible.
+  /// A change that a real folder would refuse: the journal ordered something impossible, or there
+  /// is no room.
   package struct Refusal: Error, CustomStringConvertible {
     package var description: String
+    package var isForLackOfRoom = false
   }
 
   /// Disks write whole sectors: a torn write keeps some of them and loses the others.
@@ -51,6 +53,8 @@ package struct SimulatedDisk: Sendable {
   /// Writes that crashes lost or tore, for the totals of a run.
   package private(set) var lostWrites = 0
   package private(set) var tornWrites = 0
+  /// Nothing more can be written; what is there can be read, renamed, removed and synced.
+  package var isFull = false
 
   package init() {}
 
@@ -71,6 +75,7 @@ package struct SimulatedDisk: Sendable {
   package mutating func execute(
     _ effect: FileEffect, covering covered: UInt64 = .max
   ) throws(Refusal) {
+    if isFull { try refuseGrowth(effect) }
     switch effect {
     case .create(let name):
       guard names[name] == nil else { throw Refusal(description: "create \(name): it exists") }
@@ -103,6 +108,22 @@ package struct SimulatedDisk: Sendable {
     case .syncFolder:
       syncFolder(covered)
     }
+  }
+
+  private func refuseGrowth(_ effect: FileEffect) throws(Refusal) {
+    switch effect {
+    case .create, .write, .truncate:
+      throw Refusal(description: "no space left on the disk", isForLackOfRoom: true)
+    case .sync, .rename, .remove, .syncFolder: break
+    }
+  }
+
+  /// A full disk took in only so many bytes of a write.
+  package mutating func writePart(of effect: FileEffect, bytes count: Int) {
+    guard case .write(let name, let offset, let bytes) = effect, let file = names[name],
+      let start = Int(exactly: offset), count > 0
+    else { return }
+    note(.write(offset: start, bytes: Array(bytes.prefix(count))), in: file)
   }
 
   /// Loses the power: what was not synced is lost, kept or torn, each change by itself. Changes of

@@ -23,6 +23,15 @@ package final class SimulatedHost {
   /// The next sync fails, and with it the process.
   package var failsNextSync = false
 
+  /// The power is cut while the next sync is under way.
+  package var losesPowerInNextSync = false
+  /// The next read takes so many nanoseconds, and the process waits for it.
+  package var readStall = 0
+  /// Its disk changed by itself: it may refuse to start or stop itself.
+  package internal(set) var isDamaged = false
+  /// It found the damage and stays down for good.
+  package internal(set) var isGivenUp = false
+
   var inbox: [NodeInput] = []
   var isTurnScheduled = false
   /// The virtual time of the timer event that counts.

@@ -21,6 +21,18 @@ package struct SimulationFailure: Error, Hashable, Sendable, CustomStringConvert
   }
 }
 
+/// Faults of disks that made a difference.
+package struct DiskCounters: Sendable {
+  /// Processes that ended, or could not start, for lack of room.
+  package var fullStops = 0
+  package var readStalls = 0
+  /// Disks whose bytes changed by themselves, and how many of them were refused for it.
+  package var damages = 0
+  package var refusals = 0
+
+  package init() {}
+}
+
 /// Machines, their disks and the network between them in one thread and in virtual time: whatever
 /// happens is an event of one queue, and one seed decides everything.
 package final class Simulator {
@@ -48,12 +60,16 @@ package final class Simulator {
   package private(set) var turnCount = 0
   package private(set) var crashes = 0
   package private(set) var restarts = 0
+  /// Faults of disks that made a difference.
+  package private(set) var diskCounters = DiskCounters()
   /// The first thing that went wrong: the run is over.
   package private(set) var failure: SimulationFailure?
   /// Depends on everything that happened: equal for equal seeds, in every process.
   package private(set) var traceHash: UInt64 = 0xCBF2_9CE4_8422_2325
   /// Called after every turn.
   package var didTurn: ((SimulatedHost, NodeEffects) -> Void)?
+  /// Called when the power of a host with ``SimulatedHost/losesPowerInNextSync`` is to be cut.
+  package var powerCutInSync: ((SimulatedHost) -> Void)?
   /// Gets a line for everything that happens.
   package var tracer: ((String) -> Void)?
 
@@ -188,7 +204,7 @@ package final class Simulator {
 
   private func carryOut(_ effects: NodeEffects, of host: SimulatedHost) {
     for event in effects.events { trace("\(host.name) [\(event.level)] \(event.message)") }
-    for effect in effects.files { execute(effect, on: host) }
+    for effect in effects.files { guard execute(effect, on: host) else { return } }
     for effect in effects.links {
       if case .send(_, let bytes) = effect {
         mix(UInt64(CRC32C.checksum(bytes)) | UInt64(bytes.count) << 32)
@@ -196,6 +212,7 @@ package final class Simulator {
       network.perform(effect, from: host.index, now: now)
     }
     collectFromNetwork()
+    if !effects.reads.isEmpty { stallRead(of: host) }
     for order in effects.reads {
       do {
         host.inbox.append(.fileRead(order, bytes: try host.disk.read(order)))
@@ -207,15 +224,55 @@ package final class Simulator {
     switch effects.stop {
     case nil: break
     case .drained: crash(host, losesUnsynced: false, silently: false)
+    case .failed(let reason) where host.isDamaged:
+      giveUp(host, reason)
+      crash(host, losesUnsynced: false, silently: false)
     case .failed(let reason): fail(.wrongResult, "\(host.name) stopped itself: \(reason)")
     }
   }
 
-  private func execute(_ effect: FileEffect, on host: SimulatedHost) {
+  /// False if the process ended of it, as of every error of its disk.
+  @discardableResult
+  private func execute(_ effect: FileEffect, on host: SimulatedHost) -> Bool {
     do {
       try host.disk.execute(effect)
+      return true
+    } catch  where error.isForLackOfRoom {
+      diskCounters.fullStops += 1
+      if case .write(_, _, let bytes) = effect {
+        host.disk.writePart(of: effect, bytes: generator.next(in: 0...bytes.count))
+      }
+      trace("\(host.name) finds its disk full")
+      crash(host, losesUnsynced: false, silently: false)
     } catch {
       fail(.wrongResult, "\(host.name) ordered what no folder can do: \(error)")
+    }
+    return false
+  }
+
+  private func stallRead(of host: SimulatedHost) {
+    guard host.readStall > 0 else { return }
+    diskCounters.readStalls += 1
+    host.busyUntil = max(host.busyUntil, now + UInt64(host.readStall))
+    host.readStall = 0
+  }
+
+  private func giveUp(_ host: SimulatedHost, _ reason: String) {
+    trace("\(host.name) refuses to go on with its disk: \(reason)")
+    diskCounters.refusals += 1
+    host.isGivenUp = true
+  }
+
+  /// Flips a few bits of the files of a process that is down.
+  package func damage(_ host: SimulatedHost) {
+    let names = host.disk.fileNames
+    guard !host.isUp, !names.isEmpty else { return }
+    host.isDamaged = true
+    diskCounters.damages += 1
+    for _ in 0..<generator.next(in: 1...4) {
+      let name = names[generator.next(in: 0..<names.count)]
+      let count = host.disk.contents(of: name)?.count ?? 0
+      if count > 0 { host.disk.flipBit(of: name, at: generator.next(in: 0..<8 * count)) }
     }
   }
 
@@ -223,6 +280,13 @@ package final class Simulator {
     host.sync = sync
     let duration = max(generator.next(in: timing.sync), host.syncStall)
     host.syncStall = 0
+    if host.losesPowerInNextSync {
+      host.losesPowerInNextSync = false
+      let incarnation = host.incarnation
+      after(UInt64(generator.next(in: 0...duration))) { [unowned self] in
+        if host.incarnation == incarnation { powerCutInSync?(host) }
+      }
+    }
     queue.add(
       .synced(host: host.index, incarnation: host.incarnation), at: now + UInt64(duration))
   }
@@ -263,18 +327,24 @@ package final class Simulator {
 
   /// Starts the process from the disk's bytes.
   package func start(_ host: SimulatedHost) {
-    guard !host.isUp, let boot = host.boot else { return }
+    guard !host.isUp, !host.isGivenUp, let boot = host.boot else { return }
     host.incarnation += 1
     host.inbox = []
     host.isTurnScheduled = false
     host.timerAt = nil
     host.busyUntil = now
-    network.start(host.index)
     do {
       host.process = try boot(host, host.clock.moment(at: now))
+      network.start(host.index)
       restarts += 1
       trace("\(host.name) starts")
+      stallRead(of: host)
       scheduleTurn(host)
+    } catch let refusal as SimulatedDisk.Refusal where refusal.isForLackOfRoom {
+      diskCounters.fullStops += 1
+      trace("\(host.name) cannot start: \(refusal)")
+    } catch  where host.isDamaged {
+      giveUp(host, "\(error)")
     } catch {
       fail(.wrongResult, "\(host.name) cannot start from its disk: \(error)")
     }

@@ -14,14 +14,17 @@ package final class Nemesis {
     package var clockSteps = 0
     package var syncStalls = 0
     package var syncFailures = 0
+    package var graphs = 0
+    package var flaps = 0
+    package var drifts = 0
     package init() {}
   }
 
-  package private(set) var counters = Counters()
-  private let cluster: SimulatedCluster
-  private let options: SwarmOptions
-  private var generator: SeededGenerator
-  private var isActive = true
+  package internal(set) var counters = Counters()
+  let cluster: SimulatedCluster
+  let options: SwarmOptions
+  var generator: SeededGenerator
+  var isActive = true
 
   package init(_ cluster: SimulatedCluster, _ options: SwarmOptions, seed: UInt64) {
     self.cluster = cluster
@@ -29,11 +32,14 @@ package final class Nemesis {
     generator = SeededGenerator(seed: seed)
   }
 
-  private var simulator: Simulator { cluster.simulator }
+  var simulator: Simulator { cluster.simulator }
 
   package func begin() {
     simulator.changeNetwork { $0.conditions = options.conditions }
     simulator.timing.sync = options.sync
+    simulator.powerCutInSync = { [unowned self] host in
+      if isActive { crash(host, losesPower: true) }
+    }
     every(options.crashPause) { $0.crashOne() }
     every(options.massCrashPause) { $0.crashMany() }
     every(options.partitionPause) { $0.partition() }
@@ -41,6 +47,11 @@ package final class Nemesis {
     every(options.clockStepPause) { $0.stepClock() }
     every(options.syncStallPause) { $0.stallSync() }
     every(options.syncFailurePause) { $0.failSync() }
+    every(options.fullDiskPause) { $0.fillDisk() }
+    every(options.readStallPause) { $0.stallRead() }
+    every(options.damagePause) { $0.damageDisk() }
+    every(options.graphPause) { $0.drawGraph() }
+    every(options.flapPause) { $0.flap() }
     if options.strikeChance > 0 {
       for watch in cluster.watches {
         watch.didElect = { [unowned self] host in strike(simulator.hosts[host]) }
@@ -48,27 +59,11 @@ package final class Nemesis {
     }
     guard options.driftPPM > 0 else { return }
     for replica in cluster.replicas {
+      counters.drifts += 1
       replica.host.clock.driftPPM = Int64(
         generator.next(in: -options.driftPPM...options.driftPPM))
       replica.host.clock.wallOffset = Int64(
         generator.next(in: -options.clockStep...options.clockStep))
-    }
-  }
-
-  /// No more faults, and all that were made are over.
-  package func heal() {
-    isActive = false
-    simulator.trace("everything heals")
-    simulator.changeNetwork { network in
-      network.conditions = NetworkConditions()
-      network.healAll(now: simulator.now)
-    }
-    simulator.timing = Simulator.Timing()
-    for replica in cluster.replicas {
-      replica.host.failsNextSync = false
-      replica.host.syncStall = 0
-      simulator.resume(replica.host)
-      simulator.start(replica.host)
     }
   }
 
@@ -83,19 +78,19 @@ package final class Nemesis {
     }
   }
 
-  private func later(_ range: ClosedRange<Int>, _ act: @escaping (Nemesis) -> Void) {
+  func later(_ range: ClosedRange<Int>, _ act: @escaping (Nemesis) -> Void) {
     let delay = UInt64(generator.next(in: range)) * nanosecondsPerMillisecond
     simulator.after(delay) { [unowned self] in
       if isActive { act(self) }
     }
   }
 
-  private func anyHost() -> SimulatedHost {
+  func anyHost() -> SimulatedHost {
     cluster.replicas[generator.next(in: 0..<cluster.replicas.count)].host
   }
 
   /// Leaders are what matters: they are struck half of the time.
-  private func victim() -> SimulatedHost {
+  func victim() -> SimulatedHost {
     if generator.chance(0.5) {
       let group = cluster.plan.groups[generator.next(in: 0..<cluster.plan.groups.count)].id
       if let leader = cluster.leader(of: group) { return leader.host }
@@ -103,16 +98,27 @@ package final class Nemesis {
     return anyHost()
   }
 
-  private func crash(_ host: SimulatedHost) {
+  func crash(_ host: SimulatedHost) {
+    crash(host, losesPower: generator.chance(options.powerCutShare))
+  }
+
+  private func crash(_ host: SimulatedHost, losesPower: Bool) {
     guard host.isUp else { return }
-    let losesPower = generator.chance(options.powerCutShare)
     counters.crashes += 1
     if losesPower { counters.powerCuts += 1 }
     simulator.crash(host, losesUnsynced: losesPower, silently: losesPower)
     later(options.downTime) { $0.simulator.start(host) }
   }
 
-  private func crashOne() { crash(victim()) }
+  /// Half of the power cuts come while something is being synced, which is when they hurt.
+  private func crashOne() {
+    let host = victim()
+    if generator.chance(options.powerCutShare / 2) {
+      host.losesPowerInNextSync = true
+    } else {
+      crash(host)
+    }
+  }
 
   /// A new leader has entries that nobody else has: the moment at which losing it hurts most.
   private func strike(_ host: SimulatedHost) {
@@ -137,39 +143,6 @@ package final class Nemesis {
     }
   }
 
-  /// Some hosts on one side, clients included; or only one way between them. A lonely leader keeps
-  /// some clients, who may believe what it says.
-  private func partition() {
-    separate(lonely: generator.chance(0.5) ? victim().index : nil)
-  }
-
-  private func separate(lonely: Int?) {
-    let hosts = simulator.hosts.map(\.index)
-    let share = generator.chance(0.5) ? 0.5 : 0.2
-    let side = hosts.map { host in
-      let isClient = host >= cluster.replicas.count
-      return if let lonely, !isClient { host == lonely } else { generator.chance(share) }
-    }
-    let oneWay = generator.chance(options.oneWayShare)
-    let sendsOnly = generator.chance(0.5)
-    counters.partitions += 1
-    if oneWay { counters.oneWayPartitions += 1 }
-    var ways: [(Int, Int)] = []
-    for from in hosts {
-      for to in hosts where side[from] != side[to] && (!oneWay || side[from] == sendsOnly) {
-        ways.append((from, to))
-      }
-    }
-    simulator.trace("partition: \(hosts.filter { side[$0] }) apart\(oneWay ? ", one way" : "")")
-    simulator.changeNetwork { network in
-      for (from, to) in ways { network.cut(from: from, to: to) }
-    }
-    later(options.partitionTime) { nemesis in
-      nemesis.simulator.trace("partition heals")
-      nemesis.simulator.changeNetwork { $0.healAll(now: nemesis.simulator.now) }
-    }
-  }
-
   private func stopOne() {
     let host = victim()
     guard host.isUp else { return }
@@ -182,21 +155,5 @@ package final class Nemesis {
     counters.clockSteps += 1
     let step = generator.next(in: -options.clockStep...options.clockStep)
     anyHost().clock.wallOffset += Int64(step)
-  }
-
-  private func stallSync() {
-    counters.syncStalls += 1
-    victim().syncStall = generator.next(in: 500...5_000) * Int(nanosecondsPerMillisecond)
-  }
-
-  private func failSync() {
-    let host = victim()
-    guard host.isUp else { return }
-    counters.syncFailures += 1
-    host.failsNextSync = true
-    later(options.downTime) { nemesis in
-      host.failsNextSync = false
-      nemesis.simulator.start(host)
-    }
   }
 }

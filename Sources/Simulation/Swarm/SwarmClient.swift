@@ -54,6 +54,12 @@ final class SwarmClient {
     run(input(for: key), key: key, timeout: Self.patience) { [unowned self] _ in pause() }
   }
 
+  /// Appends to some key.
+  func write(timeout: UInt64, then: @escaping (ClerkOutcome) -> Void) {
+    let key = Self.key(generator.next(in: 0..<options.keys))
+    run(.append(value()), key: key, timeout: timeout, then: then)
+  }
+
   /// Runs one operation and notes it.
   func run(
     _ input: RegisterOperation.Input, key: [UInt8], timeout: UInt64,

@@ -40,6 +40,16 @@ package struct SwarmOptions: Sendable {
   package var driftPPM = 0
   package var syncStallPause = 0
   package var syncFailurePause = 0
+  package var fullDiskPause = 0
+  /// Milliseconds that a disk stays full.
+  package var fullDiskTime = 200...5_000
+  package var readStallPause = 0
+  package var damagePause = 0
+  /// Between two random graphs of open and closed ways.
+  package var graphPause = 0
+  package var flapPause = 0
+  /// Before everything heals only a core of each group does, and must go on alone.
+  package var healsCore = false
   package var sync = 100_000...1_000_000
 
   package var snapshotBytes: UInt64 = 64 << 10
@@ -88,8 +98,8 @@ package struct SwarmOptions: Sendable {
       guard generator.chance(0.5) else { return 0 }
       return most * Double(generator.next(in: 1...100)) / 100
     }
-    conditions.loss = rate(&generator, 0.15)
-    conditions.duplication = rate(&generator, 0.15)
+    conditions.loss = rate(&generator, 0.3)
+    conditions.duplication = rate(&generator, 0.5)
     conditions.holding = rate(&generator, 0.3)
     conditions.holdTime = 1_000_000...[20, 200, 2_000][generator.next(in: 0..<3)] * 1_000_000
     conditions.breaking = rate(&generator, 0.01)
@@ -116,6 +126,12 @@ package struct SwarmOptions: Sendable {
     driftPPM = generator.chance(0.4) ? [100, 50_000, 200_000][generator.next(in: 0..<3)] : 0
     syncStallPause = pause(&generator, 0.3, 1_000...10_000)
     syncFailurePause = pause(&generator, 0.2, 5_000...20_000)
+    fullDiskPause = pause(&generator, 0.25, 3_000...15_000)
+    readStallPause = pause(&generator, 0.25, 500...5_000)
+    damagePause = pause(&generator, 0.15, 5_000...30_000)
+    graphPause = pause(&generator, 0.3, 1_000...10_000)
+    flapPause = pause(&generator, 0.3, 1_000...10_000)
+    healsCore = generator.chance(0.7)
     sync =
       [20_000...100_000, 100_000...1_000_000, 1_000_000...20_000_000][
         generator.next(in: 0..<3)]
@@ -139,7 +155,10 @@ extension SwarmOptions: CustomStringConvertible {
       \(every("partition", partitionPause)) oneWay=\(oneWayShare)\
       \(every("stop", stopPause))\(every("clockStep", clockStepPause)) \
       drift=\(driftPPM)ppm\(every("syncStall", syncStallPause))\
-      \(every("syncFailure", syncFailurePause))\(every("control", controlPause))
+      \(every("syncFailure", syncFailurePause))\(every("fullDisk", fullDiskPause))\
+      \(every("readStall", readStallPause))\(every("damage", damagePause))\
+      \(every("graph", graphPause))\(every("flap", flapPause))\
+      \(every("control", controlPause)) core=\(healsCore)
       """
   }
 }

@@ -22,6 +22,8 @@ package final class SwarmRun {
   private let administrator: SwarmAdministrator
   private let notes = SwarmClient.Notes()
   private var clients: [SwarmClient] = []
+  private var cores = 0
+  private var simulator: Simulator { cluster.simulator }
 
   /// Virtual nanoseconds that the cluster has after everything healed for all that is still open,
   /// and again for coming to rest.
@@ -64,7 +66,6 @@ package final class SwarmRun {
   }
 
   package func run() -> SwarmResult {
-    let simulator = cluster.simulator
     cluster.startAll()
     let all = cluster.plan.groups.dropFirst().map(\.id)
     administrator.begin(joining: Array(all.prefix(max(1, all.count - 1))))
@@ -83,52 +84,75 @@ package final class SwarmRun {
     return result()
   }
 
-  /// Heals everything, and asks for what a healthy cluster must be able to do.
+  /// Heals everything, perhaps a core before, and asks for what a healthy cluster must be able to
+  /// do.
   private func rest() {
-    let simulator = cluster.simulator
+    if options.healsCore {
+      let core = nemesis.healCore()
+      converge("a core", core)
+      if simulator.failure != nil { return }
+      cores += 1
+    }
     nemesis.heal()
+    converge("a healthy cluster", nil)
+    if simulator.failure == nil { workEverywhere("a healthy cluster") }
+  }
+
+  /// What was open ends, all groups can join, all keys can be written and read, shards and replicas
+  /// come to rest.
+  private func converge(_ place: String, _ core: [Bool]?) {
     for client in clients { client.isStopping = true }
     administrator.isStopping = true
-    wait("operations that were under way when everything healed") { [self] in
+    wait("operations that were under way when all was well with \(place)", core) { [self] in
       !clients.contains(where: \.isBusy) && !administrator.isBusy
     }
     var haveJoined = false
     administrator.joinAll { haveJoined = true }
-    wait("all groups to join a healthy cluster") { haveJoined }
-    readEverything()
-    wait(nil) { [self] in
-      cluster.disagreement(among: cluster.plan.groups.dropFirst().map(\.id)) == nil
+    wait("all groups to join \(place)", core) { haveJoined }
+    workEverywhere(place)
+    wait("rest in \(place)", core) { [self] in
+      cluster.disagreement(among: cluster.plan.groups.dropFirst().map(\.id), core: core) == nil
     }
-    if simulator.failure == nil { readEverything() }
   }
 
-  /// Every key, by every client at once: what was acknowledged must be readable.
-  private func readEverything() {
+  /// A write by each client, then every key is read by every client at once: what was acknowledged
+  /// must be readable.
+  private func workEverywhere(_ place: String) {
     var left = clients.count
-    for client in clients { read(0, by: client) { left -= 1 } }
-    wait("reads of every key in a healthy cluster") { left == 0 }
+    for client in clients {
+      client.write(timeout: Self.recoveryTime) { [unowned self] outcome in
+        require(outcome, "a write", place)
+        read(0, by: client, place) { left -= 1 }
+      }
+    }
+    wait("a write and reads of every key in \(place)", nil) { left == 0 }
   }
 
-  private func read(_ number: Int, by client: SwarmClient, then: @escaping () -> Void) {
+  private func read(
+    _ number: Int, by client: SwarmClient, _ place: String, then: @escaping () -> Void
+  ) {
     guard number < options.keys else { return then() }
     client.run(.get, key: SwarmClient.key(number), timeout: Self.recoveryTime) {
       [unowned self] outcome in
-      if case .failed(let error) = outcome {
-        cluster.simulator.fail(
-          .noProgress, "a read of key \(number) failed in a healthy cluster: \(error)")
-      }
-      read(number + 1, by: client, then: then)
+      require(outcome, "a read of key \(number)", place)
+      read(number + 1, by: client, place, then: then)
     }
   }
 
-  private func wait(_ what: String?, until isDone: () -> Bool) {
-    let simulator = cluster.simulator
+  private func require(_ outcome: ClerkOutcome, _ what: String, _ place: String) {
+    if case .failed(let error) = outcome {
+      simulator.fail(.noProgress, "\(what) failed in \(place): \(error)")
+    }
+  }
+
+  private func wait(_ what: String, _ core: [Bool]?, until isDone: () -> Bool) {
     let deadline = simulator.now + Self.recoveryTime
     while simulator.failure == nil, !isDone() {
       guard simulator.now < deadline else {
-        let missing = cluster.disagreement(among: cluster.plan.groups.map(\.id)) ?? "nothing else"
+        let missing =
+          cluster.disagreement(among: cluster.plan.groups.map(\.id), core: core) ?? "nothing else"
         simulator.trace(cluster.summary)
-        simulator.fail(.noProgress, "waited too long for \(what ?? "rest"): \(missing)")
+        simulator.fail(.noProgress, "waited too long for \(what): \(missing)")
         return
       }
       simulator.run(until: simulator.now + 50_000_000)
@@ -136,7 +160,6 @@ package final class SwarmRun {
   }
 
   private func result() -> SwarmResult {
-    let simulator = cluster.simulator
     var totals = SwarmTotals()
     totals.events = simulator.eventCount
     totals.turns = simulator.turnCount
@@ -151,6 +174,10 @@ package final class SwarmRun {
     totals.changes = administrator.counters
     totals.faults = nemesis.counters
     totals.network = simulator.network.counters
+    totals.disks = simulator.diskCounters
+    totals.cores = cores
+    totals.repeatedChunks = cluster.watches.reduce(0) { $0 + $1.repeatedChunks }
+    totals.rarePaths = cluster.rarePaths
     totals.tornWrites = simulator.hosts.reduce(0) { $0 + $1.disk.tornWrites }
     totals.lostWrites = simulator.hosts.reduce(0) { $0 + $1.disk.lostWrites }
     return SwarmResult(

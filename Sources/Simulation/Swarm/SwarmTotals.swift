@@ -1,3 +1,5 @@
+import ShardKVServer
+
 /// Counts of what happened, of one run or of many together.
 package struct SwarmTotals: Sendable {
   package var events = 0
@@ -15,6 +17,13 @@ package struct SwarmTotals: Sendable {
   var changes = SwarmAdministrator.Counters()
   package var faults = Nemesis.Counters()
   package var network = NetworkCounters()
+  package var disks = DiskCounters()
+  /// Runs that healed a core first.
+  package var cores = 0
+  /// Chunks of moving shards that were in the log before.
+  package var repeatedChunks = 0
+  /// How many turns took each of ``RarePaths/names``.
+  package var rarePaths = Array(repeating: 0, count: RarePaths.names.count)
 
   package init() {}
 
@@ -40,8 +49,12 @@ package struct SwarmTotals: Sendable {
       ("frames", \.network.frames), ("lostFrames", \.network.lost),
       ("duplicatedFrames", \.network.duplicated), ("heldFrames", \.network.held),
       ("corruptedFrames", \.network.corrupted), ("splitDeliveries", \.network.split),
-      ("cutOffDeliveries", \.network.cutOff),
-    ]
+      ("cutOffDeliveries", \.network.cutOff), ("linkGraphs", \.faults.graphs),
+      ("flappingLinks", \.faults.flaps), ("driftingClocks", \.faults.drifts),
+      ("fullDiskStops", \.disks.fullStops), ("readStalls", \.disks.readStalls),
+      ("damagedDisks", \.disks.damages), ("refusedDisks", \.disks.refusals),
+      ("healedCores", \.cores), ("repeatedChunks", \.repeatedChunks),
+    ] + RarePaths.names.indices.map { (RarePaths.names[$0], \.rarePaths[$0]) }
   }
 
   package static var names: [String] { fields.map(\.name) }
@@ -63,7 +76,10 @@ package struct SwarmTotals: Sendable {
 }
 
 extension SwarmTotals: CustomStringConvertible {
+  /// All counts, and the names of those that nothing was counted under.
   package var description: String {
-    Self.fields.map { "\($0.name)=\(self[keyPath: $0.path])" }.joined(separator: " ")
+    let never = Self.fields.filter { self[keyPath: $0.path] == 0 }.map(\.name)
+    return Self.fields.map { "\($0.name)=\(self[keyPath: $0.path])" }.joined(separator: " ")
+      + " never=[\(never.joined(separator: ","))]"
   }
 }

@@ -1,0 +1,76 @@
+import Basics
+
+/// The ends of faults.
+extension Nemesis {
+  /// No more faults, and all that were made are over.
+  func heal() {
+    calm()
+    simulator.trace("everything heals")
+    for replica in cluster.replicas { restore(replica.host) }
+  }
+
+  /// No more faults, and those within a core are over for good: a majority of each group and all
+  /// clients. Everybody else is gone for good, or cut off, or can only speak, or can only listen.
+  /// - Returns: whether each host is in the core.
+  func healCore() -> [Bool] {
+    calm()
+    var isInCore = simulator.hosts.map { $0.index >= cluster.replicas.count }
+    for group in cluster.plan.groups.indices {
+      var members = cluster.replicas.filter { $0.group == group }.map(\.host.index)
+      let majority = members.count / 2 + 1
+      members.removeAll { simulator.hosts[$0].isGivenUp }
+      let most = max(majority, members.count - 1)
+      for _ in 0..<generator.next(in: majority...most) where !members.isEmpty {
+        isInCore[members.remove(at: generator.next(in: 0..<members.count))] = true
+      }
+    }
+    simulator.trace("a core heals: \(simulator.hosts.filter { isInCore[$0.index] }.map(\.name))")
+    simulator.changeNetwork { $0.conditions.cutStyle = options.conditions.cutStyle }
+    for replica in cluster.replicas {
+      if isInCore[replica.host.index] {
+        restore(replica.host)
+      } else {
+        banish(replica.host, from: isInCore)
+      }
+    }
+    return isInCore
+  }
+
+  private func calm() {
+    isActive = false
+    simulator.changeNetwork { network in
+      network.conditions = NetworkConditions()
+      network.healAll(now: simulator.now)
+    }
+    simulator.timing = Simulator.Timing()
+  }
+
+  private func restore(_ host: SimulatedHost) {
+    host.failsNextSync = false
+    host.losesPowerInNextSync = false
+    host.syncStall = 0
+    host.readStall = 0
+    host.disk.isFull = false
+    simulator.resume(host)
+    simulator.start(host)
+  }
+
+  private func banish(_ host: SimulatedHost, from core: [Bool]) {
+    let fate = generator.next(in: 0..<6)
+    switch fate {
+    case 0: simulator.crash(host, losesUnsynced: true, silently: true)
+    case 1: simulator.crash(host, losesUnsynced: false, silently: false)
+    case 2: simulator.pause(host)
+    default:
+      restore(host)
+      let (speaks, hears) = (fate == 3, fate == 4)
+      simulator.trace("\(host.name) \(speaks ? "only speaks" : hears ? "only hears" : "is alone")")
+      simulator.changeNetwork { network in
+        for other in core.indices where core[other] {
+          if !speaks { network.cut(from: host.index, to: other) }
+          if !hears { network.cut(from: other, to: host.index) }
+        }
+      }
+    }
+  }
+}
