@@ -21,18 +21,6 @@ package struct SimulationFailure: Error, Hashable, Sendable, CustomStringConvert
   }
 }
 
-/// Faults of disks that made a difference.
-package struct DiskCounters: Sendable {
-  /// Processes that ended, or could not start, for lack of room.
-  package var fullStops = 0
-  package var readStalls = 0
-  /// Disks whose bytes changed by themselves, and how many of them were refused for it.
-  package var damages = 0
-  package var refusals = 0
-
-  package init() {}
-}
-
 /// Machines, their disks and the network between them in one thread and in virtual time: whatever
 /// happens is an event of one queue, and one seed decides everything.
 package final class Simulator {

@@ -10,7 +10,7 @@ extension Nemesis {
   }
 
   /// No more faults, and those within a core are over for good: a majority of each group and all
-  /// clients. Everybody else is gone for good, or cut off, or can only speak, or can only listen.
+  /// clients; nobody whose disk is damaged. Everybody else is gone for good, or cut off, or can only speak, or can only listen.
   /// - Returns: whether each host is in the core.
   func healCore() -> [Bool] {
     calm()
@@ -18,7 +18,7 @@ extension Nemesis {
     for group in cluster.plan.groups.indices {
       var members = cluster.replicas.filter { $0.group == group }.map(\.host.index)
       let majority = members.count / 2 + 1
-      members.removeAll { simulator.hosts[$0].isGivenUp }
+      members.removeAll { simulator.hosts[$0].isDamaged }
       let most = max(majority, members.count - 1)
       for _ in 0..<generator.next(in: majority...most) where !members.isEmpty {
         isInCore[members.remove(at: generator.next(in: 0..<members.count))] = true
