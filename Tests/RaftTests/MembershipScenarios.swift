@@ -28,8 +28,8 @@ import Testing
     #expect(cluster.membership(4) == Membership(voters: Array(cluster.ids[3...])))
   }
 
-  /// B27: a replica that was cut off while it was removed raises no term when it is back, and learns
-  /// of it.
+  /// B27: a replica that was cut off while it was removed raises no term when it is back, and
+  /// learns of it.
   @Test func b27RemovedWhileAway() throws {
     let cluster = Cluster(4, seed: 5)
     try cluster.one(1, 4)
