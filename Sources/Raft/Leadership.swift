@@ -14,6 +14,12 @@ struct Leadership: Sendable {
   var isDue = false
   /// The rounds of confirmation sent so far.
   var round: UInt64 = 0
+  /// When the rounds were sent that no quorum has answered yet; kept for the lease alone.
+  var roundTimes: [RoundTime] = []
+  /// The node's tick when the last round was opened.
+  var roundTick: UInt64 = 0
+  /// Monotonic nanoseconds until which nobody else can have been elected.
+  var leaseEnd: UInt64 = 0
   /// Reads that came since the last round was sent.
   var waitingReads: [Read] = []
   /// Reads whose round is under way, oldest first.
@@ -29,6 +35,12 @@ struct Leadership: Sendable {
   func position(of replica: ReplicaID) -> Int? {
     for position in peers.indices where peers[position].id == replica { return position }
     return nil
+  }
+
+  struct RoundTime: Sendable {
+    var round: UInt64
+    /// The time that opened the turn in which it was sent, monotonic nanoseconds.
+    var sentAt: UInt64
   }
 
   struct Read: Sendable {

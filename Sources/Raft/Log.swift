@@ -44,13 +44,16 @@ struct Log: Sendable {
     return Array(entries[start...start + Int(upper - lower)])
   }
 
-  /// A copy of the entries from `first` on whose payloads are at most `bytesMax` together; one
-  /// entry comes in any case.
-  func batch(from first: LogIndex, bytesMax: Int) -> (entries: [Entry], bytes: Int) {
+  /// A copy of the entries from `first` to `last` as far as they weigh at most `bytesMax` together;
+  /// one entry comes in any case.
+  func batch(
+    from first: LogIndex, through last: LogIndex, bytesMax: Int
+  ) -> (entries: [Entry], bytes: Int) {
     guard let start = position(of: first) else { return ([], 0) }
     var bytes = entries[start].weight
     var end = start + 1
-    while end < entries.count, bytes + entries[end].weight <= bytesMax {
+    let limit = Int(min(last, self.last.index).rawValue - base.index.rawValue)
+    while end < limit, bytes + entries[end].weight <= bytesMax {
       bytes += entries[end].weight
       end += 1
     }

@@ -39,9 +39,19 @@ package enum Quorum {
     among voters: [ReplicaID], value: (ReplicaID) -> UInt64
   ) -> UInt64 {
     if voters.isEmpty { return .max }
-    if voters.count == 1 { return value(voters[0]) }
-    var values = voters.map(value)
-    values.sort()
-    return values[(values.count - 1) / 2]
+    // Memory on the stack, and an insertion for each: groups are small, and every acknowledgement
+    // comes through here.
+    return withUnsafeTemporaryAllocation(of: UInt64.self, capacity: voters.count) { sorted in
+      for count in 0..<voters.count {
+        let next = value(voters[count])
+        var place = count
+        while place > 0, sorted[place - 1] > next {
+          sorted[place] = sorted[place - 1]
+          place -= 1
+        }
+        sorted[place] = next
+      }
+      return sorted[(voters.count - 1) / 2]
+    }
   }
 }

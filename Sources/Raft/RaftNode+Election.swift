@@ -3,14 +3,18 @@ import Basics
 extension RaftNode {
   /// Whether a live leader is heard of, so that nobody else may be elected now: within the shortest
   /// election timeout, and always for a leader itself, which steps down when it hears no quorum.
+  /// Where there are leases that is a promise, and holds though the leader was forgotten: by a
+  /// restart, or by a message of a higher term.
   var hearsLeader: Bool {
     if standing == .leader { return true }
+    if settings.leaseReads, ticksSinceLeader < settings.electionTicks.lowerBound { return true }
     return leader != nil && electionElapsed < settings.electionTicks.lowerBound
   }
 
   /// Follows in `term`, which is this one or a higher one.
   mutating func becomeFollower(term newTerm: Term, leader newLeader: ReplicaID?) {
     if standing == .leader { dropReads() }
+    dropFollowerReads()
     if newTerm > term { hardState = HardState(term: newTerm) }
     standing = .follower
     leadership = Leadership()
@@ -133,6 +137,8 @@ extension RaftNode {
     ballot = Ballot()
     standing = .leader
     leader = id
+    // What waits is of the time without a leader.
+    dropFollowerReads()
     leadership = Leadership()
     leadership.isHeld = wonAlone
     leadership.uncommittedBytes = log.bytes(after: commitIndex)

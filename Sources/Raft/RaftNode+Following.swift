@@ -7,6 +7,8 @@ extension RaftNode {
       becomeFollower(term: term, leader: sender)
     }
     electionElapsed = 0
+    ticksSinceLeader = 0
+    isLeaderHeard = true
   }
 
   mutating func handle(_ request: AppendRequest, from sender: ReplicaID) {

@@ -6,9 +6,10 @@ extension RaftNode {
 
   /// Asks for an index at which a read is linearizable (ReadIndex, thesis §6.4). The answer comes
   /// in ``Ready/reads``: a leader answers once a quorum has replied to a round of messages sent
-  /// after this, one round for all reads of a turn; any other replica drops the read at once.
+  /// after this, one round for all reads of a turn, or at once while it holds a lease; any other
+  /// replica drops the read at once.
   package mutating func read(context: UInt64) {
-    guard standing == .leader, leadership.waitingReads.count < Self.waitingReadsMax else {
+    guard standing == .leader else {
       readOutcomes.append(.dropped(context: context))
       return
     }
@@ -16,16 +17,27 @@ extension RaftNode {
       readOutcomes.append(.confirmed(context: context, index: commitIndex))
       return
     }
-    leadership.waitingReads.append(Leadership.Read(context: context, from: nil))
-    leadership.isDue = true
+    begin(Leadership.Read(context: context, from: nil))
   }
 
+  /// A follower's read. It counts on this leader alone, so one that left the group gets none.
   mutating func handleReadIndex(_ context: UInt64, from sender: ReplicaID) {
-    guard standing == .leader, leadership.waitingReads.count < Self.waitingReadsMax else {
-      send(.readIndexReply(context: context, index: nil), to: sender)
-      return
+    let read = Leadership.Read(context: context, from: sender)
+    if standing == .leader, membership.includes(sender) {
+      begin(read)
+    } else {
+      answer(read, index: nil)
     }
-    leadership.waitingReads.append(Leadership.Read(context: context, from: sender))
+  }
+
+  private mutating func begin(_ read: Leadership.Read) {
+    // The index first and the lease after: the other way round, time could pass between them.
+    let index = commitIndex
+    if holdsLease { return answer(read, index: index) }
+    guard leadership.waitingReads.count < Self.waitingReadsMax else {
+      return answer(read, index: nil)
+    }
+    leadership.waitingReads.append(read)
     leadership.isDue = true
   }
 
@@ -33,21 +45,56 @@ extension RaftNode {
   /// that a leader does not know what is committed.
   mutating func openReadRound() {
     guard !leadership.waitingReads.isEmpty, isReadyToServe else { return }
-    leadership.round += 1
+    openRound()
     leadership.readBatches.append(
       Leadership.ReadBatch(
         round: leadership.round, index: commitIndex, reads: leadership.waitingReads))
     leadership.waitingReads = []
-    confirmReads()
+    roundsAnswered()
   }
 
-  /// Answers the reads whose round a quorum has answered.
-  mutating func confirmReads() {
-    guard !leadership.readBatches.isEmpty else { return }
+  private mutating func openRound() {
+    leadership.round += 1
+    leadership.roundTick = ticks
+    leadership.isDue = true
+    guard settings.leaseReads else { return }
+    leadership.roundTimes.append(
+      Leadership.RoundTime(round: leadership.round, sentAt: now.monotonic))
+  }
+
+  /// Whether reads are answered without asking anybody: a quorum has promised, by its answers to a
+  /// round, not to vote before the lease ends (thesis §6.4.1). The time that opened the turn is what
+  /// counts, so that after a pause there is no lease.
+  package var holdsLease: Bool {
+    settings.leaseReads && leadership.mayLease && isReadyToServe
+      && now.monotonic < leadership.leaseEnd
+  }
+
+  /// A round with every heartbeat renews the lease.
+  mutating func tickLease() {
+    if settings.leaseReads, ticks - leadership.roundTick >= UInt64(settings.heartbeatTicks) {
+      openRound()
+      roundsAnswered()
+    }
+  }
+
+  /// What the answers to rounds are worth by now.
+  mutating func roundsAnswered() {
+    guard !leadership.readBatches.isEmpty || !leadership.roundTimes.isEmpty else { return }
     let answered = Quorum.reached(membership) { voter in
       if voter == id { return leadership.round }
       return leadership.position(of: voter).map { leadership.peers[$0].roundAnswered } ?? 0
     }
+    let count = leadership.roundTimes.count { $0.round <= answered }
+    if count > 0 {
+      let sentAt = leadership.roundTimes[count - 1].sentAt
+      leadership.leaseEnd = max(leadership.leaseEnd, sentAt + settings.leaseNanoseconds)
+      leadership.roundTimes.removeFirst(count)
+    }
+    confirmReads(answered)
+  }
+
+  private mutating func confirmReads(_ answered: UInt64) {
     var confirmed = 0
     while confirmed < leadership.readBatches.count,
       leadership.readBatches[confirmed].round <= answered

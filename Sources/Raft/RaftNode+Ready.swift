@@ -4,7 +4,8 @@ extension RaftNode {
   /// Whether ``takeReady()`` has something to hand out.
   package var hasReady: Bool {
     !messages.isEmpty || !messagesAfterSync.isEmpty || following.reply != nil
-      || !readOutcomes.isEmpty || !receivedSections.isEmpty || hardState != hardStateHanded
+      || !readOutcomes.isEmpty || !followerReads.waiting.isEmpty || !receivedSections.isEmpty
+      || hardState != hardStateHanded
       || entriesHanded < log.last.index || commitHanded < commitIndex
       || (standing == .leader && leadership.isDue)
   }
@@ -12,7 +13,7 @@ extension RaftNode {
   /// Hands out everything that is to be done, each thing once. Replication happens here, so that
   /// what was proposed and acknowledged in one turn makes one message for each follower.
   package mutating func takeReady() -> Ready {
-    if standing == .leader { lead() }
+    if standing == .leader { lead() } else { askLeader() }
     var ready = Ready()
     if hardState != hardStateHanded {
       hardStateHanded = hardState
@@ -25,8 +26,10 @@ extension RaftNode {
       handouts.append(Handout(last: log.last, upTo: log.last.index))
     }
     if commitHanded < commitIndex {
-      ready.committed = log.slice(from: commitHanded.next, through: commitIndex)
-      commitHanded = commitIndex
+      let portion = log.batch(
+        from: commitHanded.next, through: commitIndex, bytesMax: settings.committedBytesMax)
+      ready.committed = portion.entries
+      commitHanded = portion.entries.last?.index ?? commitIndex
     }
     if let reply = following.reply {
       // Whoever forgot its leader since has nobody to tell; the next leader will ask again.

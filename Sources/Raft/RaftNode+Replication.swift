@@ -62,6 +62,7 @@ extension RaftNode {
     handOverIfStalled()
     tickTransfer()
     guard standing == .leader else { return }
+    tickLease()
     for position in leadership.peers.indices {
       let peer = leadership.peers[position]
       let isQuiet = ticks - peer.sentTick >= UInt64(settings.heartbeatTicks)
@@ -99,8 +100,10 @@ extension RaftNode {
         return
       }
       let isProbe = peer.phase == .probe
+      let room = min(settings.appendBytesMax, settings.bytesInFlightMax - peer.bytesInFlight)
       let batch = log.batch(
-        from: peer.next, bytesMax: isProbe ? Self.probeBytesMax : settings.appendBytesMax)
+        from: peer.next, through: log.last.index,
+        bytesMax: isProbe ? min(Self.probeBytesMax, room) : room)
       guard let last = batch.entries.last else { return }
       sendAppend(previous: previous, batch.entries, to: position)
       if isProbe {
@@ -139,7 +142,7 @@ extension RaftNode {
     let answered = min(round, leadership.peers[position].roundSent)
     if answered > leadership.peers[position].roundAnswered {
       leadership.peers[position].roundAnswered = answered
-      confirmReads()
+      roundsAnswered()
     }
   }
 

@@ -34,11 +34,18 @@ package struct RaftNode: Sendable {
   /// Ticks since the leader was heard of or an election began, and how many are waited for.
   var electionElapsed = 0
   var electionTimeout: Int
+  /// Ticks since any leader was heard of, or since the start, when it may have been heard just before.
+  var ticksSinceLeader = 0
+  /// A leader was heard of in this turn, whose ticks are of the time before.
+  var isLeaderHeard = false
   /// Ticks for which entries have waited for the own disk without any progress.
   var diskWaitTicks = 0
 
   var ballot = Ballot()
   var following = Following()
+  var followerReads = FollowerReads()
+  /// Begins at random, so that an answer to an earlier life of this replica answers nothing.
+  var nextQuestion: UInt64
   var leadership = Leadership()
 
   var messages: [Message] = []
@@ -89,6 +96,7 @@ package struct RaftNode: Sendable {
     self.settings = settings
     generator = SeededGenerator(seed: seed)
     electionTimeout = generator.next(in: settings.electionTicks)
+    nextQuestion = generator.next()
     log = Self.log(restored)
     snapshotMetadata = restored.snapshot
     let start = restored.snapshot?.last.index ?? .zero
@@ -142,9 +150,11 @@ package struct RaftNode: Sendable {
     return Log(base: first.id, baseStamp: first.stamp, entries: Array(entries.dropFirst()))
   }
 
-  /// Opens a turn: what the clocks say now.
+  /// Opens a turn: what the clocks say now. To be read when the turn's messages and reads are all
+  /// received, because leases are checked against it.
   package mutating func setTime(_ now: Moment) {
     self.now = now
+    isLeaderHeard = false
     leadership.clockOfTurn = nil
   }
 
@@ -158,12 +168,17 @@ package struct RaftNode: Sendable {
       tickLeader()
       return
     }
+    tickFollowerReads()
+    // Ticks of a turn are of the time before it: a leader that was heard of in this turn has been
+    // silent for none of them, however long this process was stopped.
+    if isLeaderHeard { return }
     electionElapsed += 1
+    ticksSinceLeader += 1
     if electionElapsed >= electionTimeout { campaign() }
   }
 
   /// Terms and indexes above this are absurd: at a million elections a second they take 10⁵ years.
-  private static let numberMax = UInt64(1) << 62
+  static let numberMax = UInt64(1) << 62
 
   /// Takes in a message of another replica. What cannot be meant for this replica, or is nonsense,
   /// is ignored; old, repeated and reordered messages do no harm.
@@ -190,7 +205,8 @@ package struct RaftNode: Sendable {
     case .snapshot(let chunk): handle(chunk, from: message.from)
     case .snapshotReply(let reply): handle(reply, from: message.from)
     case .readIndex(let context): handleReadIndex(context, from: message.from)
-    case .readIndexReply: break  // Nothing here asks a leader for an index.
+    case .readIndexReply(let context, let index):
+      handleReadIndexReply(context, index: index, from: message.from)
     case .timeoutNow: handleTimeoutNow(from: message.from)
     case .removed: break
     }

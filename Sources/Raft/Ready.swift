@@ -44,7 +44,8 @@ package struct Ready: Sendable {
   package var entries: [Entry] = []
   package var messages: [Message] = []
   package var messagesAfterSync: [Message] = []
-  /// Newly committed entries, each exactly once and in order, of every kind.
+  /// Newly committed entries, each exactly once and in order, of every kind; no more than
+  /// ``RaftSettings/committedBytesMax``, the rest in the next readies.
   package var committed: [Entry] = []
   package var reads: [ReadOutcome] = []
   /// Sections of a leader's snapshot in order; after the one with `isLast` is durable and the state
@@ -57,7 +58,7 @@ package struct Ready: Sendable {
   package init() {}
 }
 
-/// The answer to ``RaftNode/read(context:)``.
+/// The answer to ``RaftNode/read(context:)`` and ``RaftNode/readAnywhere(context:)``.
 package enum ReadOutcome: Hashable, Sendable {
   /// Linearizable once everything up to `index` is applied.
   case confirmed(context: UInt64, index: LogIndex)

@@ -7,6 +7,8 @@ struct Bench {
   static let ids = (1...5).map { ReplicaID(rawValue: UInt64($0)) }
 
   var node: RaftNode
+  /// Monotonic nanoseconds.
+  var now: UInt64 = 0
   /// What was handed out and not yet taken by a test.
   var sent: [Message] = []
   var sentAfterSync: [Message] = []
@@ -108,9 +110,16 @@ struct Bench {
   mutating func tick(_ count: Int, syncs: Bool = true) {
     forget()
     for _ in 0..<count {
+      pass(milliseconds: RaftSettings.tickMilliseconds)
       node.tick()
       drain(syncs: syncs)
     }
+  }
+
+  /// Opens another turn, later.
+  mutating func pass(milliseconds: UInt64) {
+    now += milliseconds * nanosecondsPerMillisecond
+    node.setTime(Moment(monotonic: now, wall: 1_000_000))
   }
 
   /// Waits for the timeout and gets every vote.

@@ -25,6 +25,11 @@ final class Cluster {
     var installs = 0
     /// Milliseconds that its wall clock is off.
     var skew: Int64 = 0
+    /// How fast its monotonic clock runs, and with it its ticks.
+    var clockPercent: UInt64 = 100
+    /// A stopped process: what came meanwhile.
+    var isPaused = false
+    var pending: [Event] = []
   }
 
   struct Link: Hashable {
@@ -45,7 +50,7 @@ final class Cluster {
   /// Microseconds.
   var now: UInt64 = 0
   var generator: SeededGenerator
-  var settings = RaftSettings()
+  var settings: RaftSettings
   var isReliable = true
   var isLongReordering = false
   /// Links that lose everything, each in one direction.
@@ -66,20 +71,23 @@ final class Cluster {
   var hashes: [UInt64] = [0]
   var leaderOfTerm: [UInt64: ReplicaID] = [:]
   var reads: [(node: Int, outcome: ReadOutcome)] = []
+  /// By context: what was applied anywhere when the read began, which it must see.
+  var readFloors: [UInt64: LogIndex] = [:]
 
   /// - Parameter joiners: replicas that are not in the first membership.
   init(
     _ count: Int, joiners: Int = 0, seed: UInt64, snapshotEvery: Int? = nil,
-    bugs: PlantedBugs = []
+    bugs: PlantedBugs = [], settings: RaftSettings = RaftSettings()
   ) {
+    self.settings = settings
     voters = count
     let count = count + joiners
     ids = (1...count).map { ReplicaID(rawValue: UInt64($0)) }
     nodes = Array(repeating: Node(), count: count)
     generator = SeededGenerator(seed: seed)
     self.snapshotEvery = snapshotEvery
-    settings.bugs = bugs
-    settings.retainedEntries = snapshotEvery == nil ? settings.retainedEntries : 0
+    self.settings.bugs = bugs
+    self.settings.retainedEntries = snapshotEvery == nil ? settings.retainedEntries : 0
     for node in 0..<count { start(node) }
   }
 
@@ -99,6 +107,8 @@ final class Cluster {
     nodes[number].count = 0
     nodes[number].hash = 0
     nodes[number].arriving = []
+    nodes[number].isPaused = false
+    nodes[number].pending = []
     if let snapshot = disk.snapshot { restore(number, from: snapshot) }
     let phase = UInt64(generator.next(in: 1...10_000))
     queue.add(.tick(node: number, life: nodes[number].life), at: now + phase)
@@ -140,7 +150,8 @@ final class Cluster {
     return try condition()
   }
 
-  private func handle(_ event: Event) {
+  func handle(_ event: Event) {
+    if hold(event) { return }
     switch event {
     case .deliver(let message):
       let to = number(of: message.to)
@@ -148,7 +159,7 @@ final class Cluster {
       turn(to) { $0.step(message) }
     case .tick(let number, let life):
       guard nodes[number].life == life, nodes[number].raft != nil else { return }
-      queue.add(event, at: now + RaftSettings.tickMilliseconds * 1000)
+      queue.add(event, at: now + tickMicroseconds(number))
       turn(number) { $0.tick() }
     case .synced(let number, let life):
       guard nodes[number].life == life, nodes[number].raft != nil else { return }
@@ -164,7 +175,8 @@ final class Cluster {
   func turn(_ number: Int, _ input: (inout RaftNode) -> Void) {
     let wall = Int64(1_700_000_000_000) + Int64(now / 1000) + nodes[number].skew
     guard var raft = nodes[number].raft.take() else { return }
-    raft.setTime(Moment(monotonic: now * 1000, wall: UInt64(wall)))
+    let monotonic = now * 10 * nodes[number].clockPercent
+    raft.setTime(Moment(monotonic: monotonic, wall: UInt64(wall)))
     input(&raft)
     nodes[number].raft = raft
     while nodes[number].raft?.hasReady == true, let ready = nodes[number].raft?.takeReady() {
@@ -196,7 +208,7 @@ final class Cluster {
       }
     }
     write(changes, then: ready.messagesAfterSync, on: number)
-    for outcome in ready.reads { reads.append((number, outcome)) }
+    for outcome in ready.reads { note(outcome, on: number) }
     for wanted in ready.wantedSections {
       guard let snapshot = nodes[number].disk.snapshot, snapshot.metadata.last == wanted.snapshot,
         snapshot.sections.indices.contains(wanted.section)

@@ -217,11 +217,11 @@ import Testing
     bench.win()
     bench.acknowledge(2, 1, wall: wrong)
     bench.acknowledge(3, 1, wall: 1_000_500)
-    bench.node.setTime(Moment(monotonic: 100_000_000, wall: 1_000_100))
+    bench.node.setTime(Moment(monotonic: bench.now + 100_000_000, wall: 1_000_100))
     _ = bench.node.propose([1])
     #expect((1_000_100...1_000_600).contains(bench.node.stamp))
     let before = bench.node.stamp
-    bench.node.setTime(Moment(monotonic: 200_000_000, wall: 5))
+    bench.node.setTime(Moment(monotonic: bench.now + 200_000_000, wall: 5))
     bench.acknowledge(3, 2, wall: 5)
     _ = bench.node.propose([1])
     #expect(bench.node.stamp == before)

@@ -73,8 +73,8 @@ private struct Stage {
     }
     switch words[0] {
     case "campaign":
-      while nodes[number - 1].role == .follower { nodes[number - 1].tick() }
-    case "tick": for _ in 0..<(Int(words[2]) ?? 0) { nodes[number - 1].tick() }
+      while nodes[number - 1].role == .follower { tick(number) }
+    case "tick": for _ in 0..<(Int(words[2]) ?? 0) { tick(number) }
     case "propose": _ = nodes[number - 1].propose(Array(words[2].utf8))
     case "read": nodes[number - 1].read(context: UInt64(words[2]) ?? 0)
     case "deliver":
@@ -94,6 +94,12 @@ private struct Stage {
     default: throw Failed(description: "not a command: \(command)")
     }
     take(number)
+  }
+
+  /// A turn of its own.
+  private mutating func tick(_ number: Int) {
+    nodes[number - 1].setTime(Moment(monotonic: 0, wall: 0))
+    nodes[number - 1].tick()
   }
 
   private mutating func take(_ number: Int) {
