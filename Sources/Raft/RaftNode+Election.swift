@@ -32,17 +32,21 @@ extension RaftNode {
 
   /// The leader's process is gone as far as can be told: it has no connection to this replica, and
   /// a new one to it failed. So there is nothing to wait for: this replica campaigns soon, and
-  /// refuses nobody's request for the sake of that leader. If it was an error, others refuse the
-  /// pre-vote, and the next message of the leader is followed as ever.
+  /// refuses nobody's request for the sake of that leader. If it was an error, the others refuse
+  /// the pre-vote, and the next message of the leader is followed as ever. But where there are
+  /// leases, what was promised to the leader is kept first.
   ///
   /// The voters begin one after the other, 50 ms apart, so that their votes do not split.
   package mutating func suspectLeader() {
     guard standing == .follower, let suspect = leader else { return }
     leader = nil
+    dropFollowerReads()
     let voters = otherVoters.filter { $0 != suspect } + [id]
     let rank = voters.count { $0 < id }
+    let promised =
+      settings.leaseReads ? settings.electionTicks.lowerBound - ticksSinceLeader : 0
     electionElapsed = 0
-    electionTimeout = min(1 + 5 * rank, settings.electionTicks.lowerBound)
+    electionTimeout = max(promised, 0) + min(1 + 5 * rank, settings.electionTicks.lowerBound)
   }
 
   /// Asks whether an election could be won, without disturbing anyone (PreVote, thesis §9.6).

@@ -34,7 +34,8 @@ extension RaftNode {
 
   /// One question for all reads of the turn.
   mutating func askLeader() {
-    guard let leader, leader != id, !followerReads.waiting.isEmpty else { return }
+    guard !followerReads.waiting.isEmpty else { return }
+    guard let leader, leader != id else { return dropFollowerReads() }
     nextQuestion &+= 1
     followerReads.asked.append(
       FollowerReads.Question(

@@ -63,8 +63,8 @@ extension RaftNode {
   }
 
   /// Whether reads are answered without asking anybody: a quorum has promised, by its answers to a
-  /// round, not to vote before the lease ends (thesis §6.4.1). The time that opened the turn is what
-  /// counts, so that after a pause there is no lease.
+  /// round, not to vote before the lease ends (thesis §6.4.1). The time that opened the turn is
+  /// what counts, so that after a pause there is no lease.
   package var holdsLease: Bool {
     settings.leaseReads && leadership.mayLease && isReadyToServe
       && now.monotonic < leadership.leaseEnd

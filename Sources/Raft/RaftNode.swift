@@ -34,7 +34,7 @@ package struct RaftNode: Sendable {
   /// Ticks since the leader was heard of or an election began, and how many are waited for.
   var electionElapsed = 0
   var electionTimeout: Int
-  /// Ticks since any leader was heard of, or since the start, when it may have been heard just before.
+  /// Ticks since any leader was heard of, or since the start: it may have been heard just before.
   var ticksSinceLeader = 0
   /// A leader was heard of in this turn, whose ticks are of the time before.
   var isLeaderHeard = false

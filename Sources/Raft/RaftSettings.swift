@@ -30,16 +30,16 @@ package struct RaftSettings: Sendable {
   /// Leaders answer reads without asking anybody while a quorum has lately promised to elect nobody
   /// else. To be set alike for all replicas of a group, because each has to keep the promise.
   package var leaseReads = false
-  /// By how many percent one replica's clock may run faster than another's, at most, for reads under
-  /// a lease to be linearizable.
+  /// By how many percent one replica's clock may run faster than another's, at most, for reads
+  /// under a lease to be linearizable.
   package var clockDriftPercentMax: UInt64 = 25
   package var bugs: PlantedBugs = []
 
   package init() {}
 
-  /// How long a leader may count on a voter after it sent what the voter answered, in nanoseconds of
-  /// its own clock: the shortest election timeout on the fastest clock, less one tick, because the
-  /// voter's first tick may come at once.
+  /// How long a leader may count on a voter after it sent what the voter answered, in nanoseconds
+  /// of its own clock: the shortest election timeout on the fastest clock, less one tick, because
+  /// the voter's first tick may come at once.
   var leaseNanoseconds: UInt64 {
     let ticks = UInt64(max(electionTicks.lowerBound - 1, 0))
     let promise = ticks * Self.tickMilliseconds * nanosecondsPerMillisecond

@@ -76,8 +76,8 @@ import Testing
     #expect(!bench.node.holdsLease)
   }
 
-  /// A voter keeps its promise though it forgot the leader: after a restart, and when a message of a
-  /// higher term comes.
+  /// A voter keeps its promise though it forgot the leader: after a restart, when a message of a
+  /// higher term comes, and when the leader's process seems to be gone.
   @Test func promiseOutlivesTheLeader() {
     let request = Message.Body.voteRequest(VoteRequest(last: .zero, isPreVote: false))
     var restarted = Bench(term: 3, settings: Self.settings)
@@ -93,6 +93,15 @@ import Testing
     #expect(bench.node.term == Term(2) && bench.node.leader == nil)
     bench.hear(3, term: 2, request)
     #expect(bench.votes.isEmpty)
+
+    bench = Bench(settings: Self.settings)
+    bench.append(term: 1, after: .zero)
+    bench.node.readAnywhere(context: 1)
+    bench.node.suspectLeader()
+    bench.tick(RaftSettings().electionTicks.lowerBound - 1)
+    #expect(bench.node.role == .follower && bench.reads == [.dropped(context: 1)])
+    bench.tick(20)
+    #expect(bench.node.role == .preCandidate)
   }
 
   /// The ticks of a turn are of the time before it: who was stopped and then hears its leader has
@@ -109,8 +118,8 @@ import Testing
     #expect(bench.votes.isEmpty)
   }
 
-  /// B10, J5: a leader that was stopped answers nothing from before, whether the read came before the
-  /// pause or after it, and whatever mail it finds; and clocks that run 20 % fast or slow.
+  /// B10, J5: a leader that was stopped answers nothing from before, whether the read came before
+  /// the pause or after it, and whatever mail it finds; and clocks that run 20 % fast or slow.
   @Test(arguments: 1...6) func b10PausedLeaderHasNoLease(seed: UInt64) throws {
     let cluster = Cluster(3, seed: seed, settings: Self.settings)
     cluster.nodes[Int(seed % 3)].clockPercent = seed < 4 ? 120 : 84

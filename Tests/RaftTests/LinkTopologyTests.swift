@@ -13,8 +13,8 @@ import Testing
     }
   }
 
-  /// All 64 topologies of three replicas. Where some replica reaches a majority both ways there is a
-  /// stable leader within five seconds and the term does not rise any more; elsewhere nobody leads.
+  /// All 64 topologies of three replicas. Where some replica reaches a majority both ways there is
+  /// a stable leader within five seconds and the term does not rise any more; elsewhere nobody leads.
   @Test(arguments: [false, true]) func everyTopologyOfThree(hasLeaderBefore: Bool) throws {
     for mask in 0..<64 {
       let cluster = Cluster(3, seed: UInt64(mask) + 1)
@@ -87,7 +87,7 @@ import Testing
     try cluster.one(2, 4)
   }
 
-  /// A leader that loses all sight of a quorum in turn with its successor: nobody leads for nothing.
+  /// A leader that is left with one follower of four gives way to the others.
   @Test func leaderOfAMinorityOfLinksGivesWay() throws {
     let cluster = Cluster(5, seed: 32)
     try cluster.one(1, 5)

@@ -143,7 +143,7 @@ import Testing
     #expect(cluster.term(next) <= term + 2)
   }
 
-  /// A follower's disk does not matter to the leader, and alone a leader has nobody to hand over to.
+  /// A follower's disk does not matter to the leader, and who is alone can hand over to nobody.
   @Test func otherStalledDisksChangeNothing() throws {
     let cluster = Cluster(3, seed: 4)
     try cluster.one(1, 3)
