@@ -14,7 +14,8 @@ import Testing
   }
 
   /// All 64 topologies of three replicas. Where some replica reaches a majority both ways there is
-  /// a stable leader within five seconds and the term does not rise any more; elsewhere nobody leads.
+  /// a stable leader within five seconds and the term does not rise any more; elsewhere nobody
+  /// leads.
   @Test(arguments: [false, true]) func everyTopologyOfThree(hasLeaderBefore: Bool) throws {
     for mask in 0..<64 {
       let cluster = Cluster(3, seed: UInt64(mask) + 1)
