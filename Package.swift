@@ -33,6 +33,7 @@ let package = Package(
     // Pure: values that turn inputs into effects.
     target("Basics", []),
     target("Arguments", []),
+    target("RESP", ["Basics"]),
     .systemLibrary(name: "CChecksums"),
     target("Checksums", ["CChecksums"]),
     target("ShardMap", ["Basics", "Checksums"]),
@@ -85,6 +86,7 @@ let package = Package(
       ["ShardKVServer", "Basics", "Journal", "Raft", "Sessions", "ShardCtrler", "ShardMap", "Wire"]),
     tests("ChecksumsTests", ["Checksums", "Basics"]),
     tests("ArgumentsTests", ["Arguments"]),
+    tests("RESPTests", ["RESP", "Basics"]),
     tests("ClerkTests", ["Basics", "ShardMap", "Sessions", "Wire", "Clerk"]),
     tests("WireTests", ["Basics", "Checksums", "ShardMap", "Sessions", "Raft", "Wire"]),
     tests("ShardMapTests", ["ShardMap", "Basics"]),
