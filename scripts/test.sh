@@ -15,7 +15,8 @@ Usage: scripts/test.sh [PASS...]
   build      every program in release, warnings are errors
   unit       all tests but the scenarios, in debug
   scenarios  the classic lab scenarios on simulated clusters, and the controller, in release
-  sim        random clusters under faults, SIM_SEEDS seeds (default 60), in release
+  sim        random clusters under faults, SIM_SEEDS seeds (default 60), and the exit codes of
+             shardkv-sim, in release
   cluster    a real cluster of processes on this machine, once through its life
   shell      shellcheck over the scripts
 
@@ -48,6 +49,7 @@ pass_scenarios() {
 
 pass_sim() {
   pass_build
+  SHARDKV_BIN=$(swift build -c release --show-bin-path) scripts/sim-test.sh
   "$(swift build -c release --show-bin-path)/shardkv-sim" run --seeds "$SIM_SEEDS"
 }
 

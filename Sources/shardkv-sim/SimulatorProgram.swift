@@ -27,10 +27,17 @@ enum SimulatorProgram {
       Command(
         "run", summary: "Run many seeds, each in a process of its own",
         flags: [
-          Flag("seeds", value: "N", default: "100", help: "How many seeds"),
+          Flag("seeds", value: "N", help: "How many seeds (default: 100, no limit with --minutes)"),
+          Flag("minutes", value: "M", help: "Start no further seed after M minutes"),
           Flag("first", value: "SEED", default: "1", help: "The first seed"),
           Flag("jobs", value: "J", help: "Processes at once (default: one per core)"),
           Flag("seconds", value: "S", default: "60", help: "Virtual seconds of each seed"),
+          Flag(
+            "seed-timeout", value: "TIME", default: "5m",
+            help: "Real time for one seed; beyond it the seed is killed and has made no progress"),
+          Flag(
+            "verify-replays", value: "N", default: "50",
+            help: "Run 1 in N seeds again in a fresh process; the traces must be equal; 0: none"),
           Flag("bug", value: "NAME", help: "Plant a bug and stop at the first seed that finds it"),
           Flag("json", help: "Print the totals as JSON"),
         ],
@@ -60,7 +67,7 @@ enum SimulatorProgram {
       return try replay(command)
     default:
       var range = try SeedRange(command)
-      return try range.run()
+      return range.run()
     }
   }
 

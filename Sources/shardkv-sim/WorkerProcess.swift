@@ -1,18 +1,31 @@
 import Glibc
 
-/// The parent's side of a worker: its process and the pipe that it reports on.
+/// The parent's side of a worker: its process, the pipe that it reports on, and its time limit.
 struct WorkerProcess {
+  /// How a worker ended.
+  enum End {
+    case reported(Worker.Report)
+    /// Without a report; `how` is for people.
+    case trapped(how: String)
+    /// Killed, since it took longer than its limit.
+    case overdue
+  }
+
+  let seed: UInt64
+  /// The trace that this run must repeat; `nil` for the first run of a seed.
+  let expectedHash: String?
+  /// Monotonic seconds at which it is killed.
+  let deadline: Double
   private let process: pid_t
   private let pipe: Int32
   private var buffer: [UInt8] = []
-  /// The seed that it runs, or died of.
-  private(set) var openSeed: UInt64?
-  private(set) var isDone = false
-  /// How it ended, for people.
-  private(set) var end = ""
+  private(set) var end: End?
 
-  /// Starts this program again with `arguments`.
-  init(arguments: [String], firstSeed: UInt64) {
+  /// Starts this program again for one seed; `settings` follow the seed on its command line.
+  init(seed: UInt64, settings: [String], repeating expectedHash: String?, deadline: Double) {
+    self.seed = seed
+    self.expectedHash = expectedHash
+    self.deadline = deadline
     var ends: [Int32] = [-1, -1]
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
@@ -23,7 +36,8 @@ struct WorkerProcess {
     posix_spawn_file_actions_addclose(&actions, ends[1])
     // A trap is told by its message; walking the stack would take longer than the run.
     let environment = ["SWIFT_BACKTRACE=enable=no"]
-    let words = (["shardkv-sim"] + arguments).map { strdup($0) } + [nil]
+    let words =
+      (["shardkv-sim", Worker.command, String(seed)] + settings).map { strdup($0) } + [nil]
     let variables = environment.map { strdup($0) } + [nil]
     defer { for word in words + variables { free(word) } }
     var started: pid_t = 0
@@ -32,55 +46,50 @@ struct WorkerProcess {
     close(ends[1])
     process = started
     pipe = ends[0]
-    openSeed = firstSeed
   }
 
-  /// Waits until some workers have written or ended; their positions.
-  static func waitForOutput(of workers: [WorkerProcess]) -> [Int] {
-    let open = workers.indices.filter { !workers[$0].isDone }
-    var waits = open.map { pollfd(fd: workers[$0].pipe, events: Int16(POLLIN), revents: 0) }
-    guard poll(&waits, nfds_t(waits.count), -1) > 0 else { return [] }
-    return zip(open, waits).compactMap { $1.revents == 0 ? nil : $0 }
-  }
-
-  /// The lines that are complete by now. At the end of the pipe the worker is buried.
-  mutating func readLines() -> [Worker.Line] {
-    var chunk = [UInt8](repeating: 0, count: 64 << 10)
-    let count = read(pipe, &chunk, chunk.count)
-    guard count > 0 else {
-      if count < 0, errno == EINTR { return [] }
-      bury()
-      return []
-    }
-    buffer += chunk[..<count]
-    var lines: [Worker.Line] = []
-    while let newline = buffer.firstIndex(of: UInt8(ascii: "\n")) {
-      let text = String(decoding: buffer[..<newline], as: UTF8.self)
-      buffer.removeSubrange(...newline)
-      guard let line = Worker.Line(text) else { continue }
-      lines.append(line)
-      switch line {
-      case .begins(let seed): openSeed = seed
-      case .ended: openSeed = nil
+  /// Waits until some workers have written or ended, or the first is overdue, and takes note.
+  static func wait(for workers: inout [WorkerProcess], now: () -> Double) {
+    var waits = workers.map { pollfd(fd: $0.pipe, events: Int16(POLLIN), revents: 0) }
+    let first = workers.map(\.deadline).min() ?? 0
+    let milliseconds = min(max(0, (first - now()) * 1_000 + 1), 60_000)
+    _ = poll(&waits, nfds_t(waits.count), Int32(milliseconds))
+    let time = now()
+    for index in workers.indices {
+      if waits[index].revents != 0 {
+        workers[index].read()
+      } else if workers[index].deadline <= time {
+        workers[index].kill()
+        workers[index].end = .overdue
       }
     }
-    return lines
+  }
+
+  private mutating func read() {
+    var chunk = [UInt8](repeating: 0, count: 64 << 10)
+    let count = Glibc.read(pipe, &chunk, chunk.count)
+    if count > 0 {
+      buffer += chunk[..<count]
+    } else if count == 0 || errno != EINTR {
+      let how = bury()
+      let line = buffer.prefix { $0 != UInt8(ascii: "\n") }
+      let report =
+        line.count < buffer.count ? Worker.Report(String(decoding: line, as: UTF8.self)) : nil
+      end = report.map { .reported($0) } ?? .trapped(how: how)
+    }
   }
 
   /// Ends a worker that is not needed any more.
   func kill() {
     Glibc.kill(process, SIGKILL)
-    var status: Int32 = 0
-    waitpid(process, &status, 0)
-    close(pipe)
+    _ = bury()
   }
 
-  private mutating func bury() {
+  private func bury() -> String {
     var status: Int32 = 0
-    waitpid(process, &status, 0)
+    while waitpid(process, &status, 0) < 0, errno == EINTR {}
     close(pipe)
-    isDone = true
     let signal = status & 0x7F
-    end = signal != 0 ? "died of signal \(signal)" : "ended with \((status >> 8) & 0xFF)"
+    return signal != 0 ? "died of signal \(signal)" : "ended with \((status >> 8) & 0xFF)"
   }
 }

@@ -7,10 +7,9 @@ import Simulation
 
 let arguments = CommandLine.arguments
 
-// A worker is this program started again by itself: it reports each seed on stdout.
-if arguments.count == 6, arguments[1] == Worker.command {
-  Worker.run(Array(arguments.dropFirst(2)))
-  exit(0)
+// A worker is this program started again by itself: it reports its seed on stdout.
+if arguments.count > 1, arguments[1] == Worker.command {
+  exit(Worker.run(Array(arguments.dropFirst(2))))
 }
 
 switch SimulatorProgram.table.parse(Array(arguments.dropFirst()), environment: [:]) {

@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# What shardkv-sim ends with, and where it says why: SHARDKV_BIN names the folder of the programs.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+sim=${SHARDKV_BIN:-$(swift build -c release --show-bin-path)}/shardkv-sim
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+
+# expect STATUS TEXT COMMAND...: the command ends with STATUS and says TEXT.
+expect() {
+  local wanted=$1 text=$2 status=0
+  shift 2
+  "$sim" "$@" >"$folder/out" 2>&1 || status=$?
+  if [[ $status != "$wanted" ]] || ! grep -qF -- "$text" "$folder/out"; then
+    echo "sim-test.sh: 'shardkv-sim $*' ended with $status and said:"
+    head -c 2000 "$folder/out"
+    echo "sim-test.sh: expected the status $wanted and '$text'"
+    return 1
+  fi
+}
+
+expect 0 "failures=0 replayed=2 " run --seeds 3 --seconds 8 --verify-replays 2
+expect 0 "failures=0 replayed=0 " run --seeds 1 --seconds 8 --verify-replays 0
+expect 0 "seeds=1 failures=0" run --minutes 5 --seeds 1 --seconds 8
+expect 0 "failures=0" run --minutes 0.01 --seconds 8
+expect 3 "bug vote-not-durable: found" run --seeds 1000 --bug vote-not-durable
+expect 4 "not done after 0.001 s" run --seeds 1 --seed-timeout 1ms
+expect 0 "seed 5: fine" replay 5 --seconds 8
+expect 0 "stale-read" bugs
+expect 64 "expected a whole number" run --seeds many
+expect 64 "expected minutes above 0" run --minutes -1
+expect 64 "expected a duration" run --seed-timeout soon
+expect 64 "is not a seed" replay x
+expect 64 "stale-read" run --bug no-such-bug
+expect 64 "" no-such-command
+echo "sim-test.sh: all good"
