@@ -84,6 +84,19 @@ import Testing
     #expect(ticks == RaftSettings().electionTicks.lowerBound)
   }
 
+  /// A learner that forgets its leader in the turn of a read drops the read, and comes to rest.
+  @Test func readsOfATurnThatForgetsItsLeaderAreDropped() {
+    var bench = Bench(voters: 0)
+    bench.append(term: 1, after: .zero)
+    bench.forget()
+    bench.pass(milliseconds: 5000)
+    bench.node.readAnywhere(context: 1)
+    for _ in 0..<200 { bench.node.tick() }
+    #expect(bench.node.leader == nil)
+    for _ in 0..<10 where bench.node.hasReady { bench.reads += bench.node.takeReady().reads }
+    #expect(!bench.node.hasReady && bench.reads == [.dropped(context: 1)])
+  }
+
   /// B8: a leader answers a follower only when a quorum has confirmed it.
   @Test func b8LeaderConfirmsForFollowers() {
     var bench = Bench()
