@@ -292,7 +292,8 @@ package struct RaftNode: Sendable {
 }
 
 extension Message.Body {
-  fileprivate var isReply: Bool {
+  /// It answers a message of another kind.
+  package var isReply: Bool {
     switch self {
     case .voteReply, .appendReply, .snapshotReply, .readIndexReply: true
     case .voteRequest, .append, .snapshot, .readIndex, .timeoutNow, .removed: false

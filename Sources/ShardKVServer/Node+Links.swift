@@ -251,6 +251,7 @@ extension Node {
       let connection = peer.connection
     else { return }
     counters.messagesSent += 1
+    if !message.body.isReply { counters.callsSent += 1 }
     switch message.body {
     case .timeoutNow: effects.rarePaths.insert(.toldToCampaign)
     case .removed: effects.rarePaths.insert(.toldRemoved)

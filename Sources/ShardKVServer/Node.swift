@@ -212,6 +212,8 @@ package struct NodeCounters: Hashable, Sendable {
   package var leaderships: UInt64 = 0
   package var syncs: UInt64 = 0
   package var messagesSent: UInt64 = 0
+  /// Those of them that are no replies: what the labs call an RPC.
+  package var callsSent: UInt64 = 0
   package var messagesReceived: UInt64 = 0
   package var requests: UInt64 = 0
   package var snapshotsMade: UInt64 = 0

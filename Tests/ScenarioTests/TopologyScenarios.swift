@@ -99,4 +99,33 @@ struct TopologyScenarios {
       }
     }
   }
+
+  /// B6: a server that does not hear the leader hears somebody who does, and must not depose it.
+  @Test("Half-connected servers at the edge of a healthy middle", arguments: 0..<5)
+  func cloudflare(_ leader: Int) throws {
+    let pairs = [[0, 1], [0, 2], [1, 2], [3, 1], [4, 2]]
+    let topology = Topology(servers: 5, ways: Set(pairs + pairs.map { [$0[1], $0[0]] }))
+    #expect(try Self.trial(topology, leader: leader, .drop) == nil)
+  }
+
+  /// B7: a leader that only speaks notices it; one that only hears is replaced.
+  @Test("A leader that only speaks or only hears", arguments: [true, false])
+  func halfDeaf(_ speaks: Bool) throws {
+    var ways: Set<[Int]> = []
+    for from in 0..<5 {
+      for to in 0..<5 where from != to {
+        let isOpen = from == 0 ? speaks : to == 0 ? !speaks : true
+        if isOpen { ways.insert([from, to]) }
+      }
+    }
+    let topology = Topology(servers: 5, ways: ways)
+    #expect(try Self.trial(topology, leader: 0, .drop) == nil)
+
+    let lab = try KeyValueLab.makeLab(servers: 5)
+    let leader = try lab.leader(of: Self.group)
+    lab.link(Self.group) { speaks ? $1 != leader : $0 != leader }
+    try lab.run(milliseconds: 1_200)
+    let role = lab.servers(of: Self.group)[leader].node?.observation.role
+    #expect(role != .leader, "within an election timeout and a little")
+  }
 }

@@ -16,6 +16,8 @@ package protocol SimulatedNode: SimulatedProcess {
   /// Bytes of the log behind the newest snapshot, and of that snapshot.
   var logBytes: UInt64 { get }
   var snapshotBytes: UInt64 { get }
+  /// Messages to other replicas since it started that were no replies.
+  var callsSent: Int { get }
 }
 
 /// A ``Node`` of either kind on a simulated host.
@@ -64,6 +66,8 @@ where Service.Machine: Sendable {
   }
 
   package var logBytes: UInt64 { node.journalBytesSinceSnapshot }
+
+  package var callsSent: Int { Int(clamping: node.counters.callsSent) }
 
   package var snapshotBytes: UInt64 { node.newestSnapshotBytes }
 }
