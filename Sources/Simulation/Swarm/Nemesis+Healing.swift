@@ -10,8 +10,8 @@ extension Nemesis {
   }
 
   /// No more faults, and those within a core are over for good: a majority of each group and all
-  /// clients; nobody whose disk is damaged. Everybody else is gone for good, or cut off, or can only
-  /// speak, or can only listen.
+  /// clients; nobody whose disk is damaged. Everybody else is gone for good, or cut off, or can
+  /// only speak, or can only listen.
   /// - Returns: whether each host is in the core.
   func healCore() -> [Bool] {
     calm()
