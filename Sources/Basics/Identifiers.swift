@@ -35,6 +35,14 @@ package struct GroupIdentity: RandomIdentity {
   package init(rawValue: UInt64) { self.rawValue = rawValue }
 }
 
+/// Names the data folder of a replica, so that one which was made anew under an old replica's id is
+/// told apart. Zero: not known.
+package struct Incarnation: RandomIdentity {
+  package let rawValue: UInt64
+  package init(rawValue: UInt64) { self.rawValue = rawValue }
+  package static let unknown = Incarnation(rawValue: 0)
+}
+
 /// Names one replica of a group for as long as its data folder lives.
 package struct ReplicaID: RandomIdentity {
   package let rawValue: UInt64

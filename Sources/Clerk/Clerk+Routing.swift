@@ -44,7 +44,11 @@ extension Clerk {
     case .user(.status(let address)):
       return Destination(party: .node(address), plain: [address])
     case .user(.toGroup(let group, let record, _)):
-      return Destination(party: .group(group, record.identity), record: record)
+      return Destination(party: .group(group, record.identity), record: newest(record, of: group))
+    case .user(.membership(let group, let record?, _)) where group != .none:
+      return Destination(party: .group(group, record.identity), record: newest(record, of: group))
+    case .user(.membership):
+      return Destination(party: .controllers, plain: controllers)
     case .user(.get(let key)), .user(.write(let key, _)):
       guard let shard = configuration?.layout.shard(of: key) else {
         return waitForConfiguration(id, "no configuration from the controller yet")
@@ -53,6 +57,14 @@ extension Clerk {
       return owner(of: shard, id)
     case .openSession(.some(let shard)): return owner(of: shard, id)
     }
+  }
+
+  /// Replicas may have been replaced since the caller learnt of them.
+  private func newest(_ record: GroupRecord, of group: GroupID) -> GroupRecord {
+    guard let known = configuration?.record(of: group), known.identity == record.identity,
+      known.membershipIndex > record.membershipIndex
+    else { return record }
+    return known
   }
 
   private mutating func owner(of shard: ShardID, _ id: OperationID) -> Destination? {

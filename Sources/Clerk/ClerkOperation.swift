@@ -29,6 +29,9 @@ package enum ClerkOperation: Hashable, Sendable {
   /// says; its refusals are replies, except those that only name another replica or ask for
   /// patience.
   case toGroup(GroupID, GroupRecord, Request.Body)
+  /// To the leader of a group at these addresses, or for ``GroupID/none`` of the controllers: done
+  /// means begun. What it refuses fails as `invalid` with the reason and the next step.
+  case membership(GroupID, GroupRecord?, MembershipCommand)
   /// To this address alone, tried once.
   case status(address: String)
 }

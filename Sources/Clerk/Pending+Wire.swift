@@ -16,6 +16,7 @@ extension Pending.Work {
     case .user(.plan(let command)): .plan(command)
     case .user(.register(let group, let record)): .register(group, record)
     case .user(.toGroup(_, _, let body)): body
+    case .user(.membership(_, _, let command)): .membership(command)
     case .user(.status): .status
     }
   }
@@ -26,7 +27,7 @@ extension Pending.Work {
     case (.refresh, .configuration), (.openSession, .session), (.user(.get), .value),
       (.user(.get), .noKey), (.user(.write), .written), (.user(.query), .configuration),
       (.user(.control), .done), (.user(.plan), .planned), (.user(.plan), .done),
-      (.user(.register), .done),
+      (.user(.register), .done), (.user(.membership), .done),
       (.user(.toGroup(_, _, .shardData)), .shardChunk),
       (.user(.toGroup(_, _, .deleteShard)), .done), (.user(.status), .status):
       true
@@ -78,6 +79,9 @@ extension Clerk {
       default: return "only shardData and deleteShard go to a group as they are"
       }
       return record.peerAddresses.isEmpty ? "the group has no addresses" : nil
+    case .membership(let group, let record, _):
+      let isReachable = group == .none || record.map { !$0.peerAddresses.isEmpty } ?? false
+      return isReachable ? nil : "the group has no addresses"
     case .status(let address): return address.isEmpty ? "an empty address" : nil
     case .query, .register: return nil
     }

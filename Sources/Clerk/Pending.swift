@@ -95,7 +95,9 @@ extension Pending.Work {
   /// Whether carrying it out changes something.
   var isMutation: Bool {
     switch self {
-    case .user(.write), .user(.control), .user(.register), .user(.toGroup(_, _, .deleteShard)): true
+    case .user(.write), .user(.control), .user(.register), .user(.membership),
+      .user(.toGroup(_, _, .deleteShard)):
+      true
     default: false
     }
   }

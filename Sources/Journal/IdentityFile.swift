@@ -12,6 +12,8 @@ enum IdentityFile {
     writer.u32(identity.group.rawValue)
     writer.u64(identity.groupIdentity.rawValue)
     writer.u64(identity.replica.rawValue)
+    writer.u64(identity.incarnation.rawValue)
+    writer.u8(identity.isJoiner ? 1 : 0)
     writer.u8(identity.layout.mapping.rawValue)
     writer.varint(identity.layout.shardCount)
     writer.varint(identity.members.count)
@@ -42,6 +44,9 @@ enum IdentityFile {
     let group = GroupID(try reader.u32("group"))
     let groupIdentity = GroupIdentity(rawValue: try reader.u64("group identity"))
     let replica = ReplicaID(rawValue: try reader.u64("replica"))
+    let incarnation = Incarnation(rawValue: try reader.u64("incarnation"))
+    let joins = try reader.u8("joiner")
+    guard joins <= 1 else { throw .malformed(field: "joiner", offset: reader.offset) }
     guard let mapping = ShardLayout.Mapping(rawValue: try reader.u8("mapping")),
       let layout = ShardLayout(
         mapping: mapping, shardCount: try reader.count("shard count", limit: 1 << 16))
@@ -56,6 +61,6 @@ enum IdentityFile {
     try reader.finish("identity")
     return ReplicaIdentity(
       cluster: cluster, group: group, groupIdentity: groupIdentity, replica: replica,
-      members: members, layout: layout)
+      members: members, layout: layout, incarnation: incarnation, isJoiner: joins == 1)
   }
 }

@@ -31,8 +31,6 @@ enum SnapshotFormat {
   static let sectionMagic: UInt32 = 0x43_53_4B_53
   static let footerBytes = 24
   static let footerMagic: UInt32 = 0x46_53_4B_53
-  /// More replicas than any group will have.
-  private static let replicasMax = 1_000
 
   static func header(_ metadata: SnapshotMetadata, owner: SegmentHeader.Owner) -> [UInt8] {
     var writer = ByteWriter()
@@ -41,12 +39,7 @@ enum SnapshotFormat {
     writer.u64(metadata.last.term.rawValue)
     writer.u64(metadata.stamp)
     writer.u64(metadata.membershipIndex.rawValue)
-    for replicas in [
-      metadata.membership.voters, metadata.membership.outgoing, metadata.membership.learners,
-    ] {
-      writer.varint(replicas.count)
-      for replica in replicas { writer.u64(replica.rawValue) }
-    }
+    writer.blob(metadata.membership.encoded())
     return Envelope.encode(.snapshot, writer.bytes)
   }
 
@@ -70,16 +63,8 @@ enum SnapshotFormat {
       index: LogIndex(try reader.u64("index")), term: Term(try reader.u64("term")))
     let stamp = try reader.u64("stamp")
     let membershipIndex = LogIndex(try reader.u64("membership index"))
-    var lists: [[ReplicaID]] = []
-    for _ in 0..<3 {
-      var replicas: [ReplicaID] = []
-      for _ in 0..<(try reader.count("replica count", limit: replicasMax)) {
-        replicas.append(ReplicaID(rawValue: try reader.u64("replica")))
-      }
-      lists.append(replicas)
-    }
+    let membership = try Membership(encoded: reader.blob("membership"))
     try reader.finish("snapshot header")
-    let membership = Membership(voters: lists[0], outgoing: lists[1], learners: lists[2])
     return (
       owner,
       SnapshotMetadata(

@@ -9,11 +9,20 @@ package struct Membership: Hashable, Sendable {
   package var voters: [ReplicaID]
   package var outgoing: [ReplicaID]
   package var learners: [ReplicaID]
+  /// What the shell has to know of its replicas, such as their addresses: Raft carries it in the
+  /// log and in snapshots, and never looks into it. At most ``contextBytesMax`` bytes each.
+  package private(set) var contexts: [ReplicaID: [UInt8]]
 
-  package init(voters: [ReplicaID], outgoing: [ReplicaID] = [], learners: [ReplicaID] = []) {
+  /// Contexts of strangers are left out.
+  package init(
+    voters: [ReplicaID], outgoing: [ReplicaID] = [], learners: [ReplicaID] = [],
+    contexts: [ReplicaID: [UInt8]] = [:]
+  ) {
     self.voters = voters.sorted()
     self.outgoing = outgoing.sorted()
     self.learners = learners.sorted()
+    self.contexts = [:]
+    for replica in everyone { self.contexts[replica] = contexts[replica] }
   }
 
   package func isVoter(_ replica: ReplicaID) -> Bool {

@@ -12,13 +12,17 @@ package struct MembershipChange: Hashable, Sendable {
   package var promoting: [ReplicaID]
   /// Voters and learners that leave for good.
   package var removing: [ReplicaID]
+  /// New contexts of members, and those of the replicas that are added.
+  package var contexts: [ReplicaID: [UInt8]]
 
   package init(
-    adding: [ReplicaID] = [], promoting: [ReplicaID] = [], removing: [ReplicaID] = []
+    adding: [ReplicaID] = [], promoting: [ReplicaID] = [], removing: [ReplicaID] = [],
+    contexts: [ReplicaID: [UInt8]] = [:]
   ) {
     self.adding = adding
     self.promoting = promoting
     self.removing = removing
+    self.contexts = contexts
   }
 
   package static func add(_ replica: ReplicaID) -> Self { Self(adding: [replica]) }
@@ -33,8 +37,10 @@ package struct MembershipChange: Hashable, Sendable {
   /// ``RaftNode`` to join.
   func applied(to before: Membership) -> Outcome {
     let named = adding + promoting + removing
-    guard let some = named.first else { return .refused(.nothingToChange) }
-    guard Set(named).count == named.count else { return .refused(.namedTwice(some)) }
+    if named.isEmpty, contexts.isEmpty { return .refused(.nothingToChange) }
+    if let some = named.first, Set(named).count != named.count {
+      return .refused(.namedTwice(some))
+    }
     for replica in adding where before.includes(replica) {
       return .refused(.alreadyMember(replica))
     }
@@ -44,10 +50,19 @@ package struct MembershipChange: Hashable, Sendable {
     for replica in removing where !before.includes(replica) {
       return .refused(.notMember(replica))
     }
+    for replica in contexts.keys.sorted() {
+      if !before.includes(replica), !adding.contains(replica) {
+        return .refused(.notMember(replica))
+      }
+      if contexts[replica, default: []].count > Membership.contextBytesMax {
+        return .refused(.contextTooLarge(replica))
+      }
+    }
     let leaves = promoting + removing
     let after = Membership(
       voters: before.voters.filter { !removing.contains($0) } + promoting,
-      learners: before.learners.filter { !leaves.contains($0) } + adding)
+      learners: before.learners.filter { !leaves.contains($0) } + adding,
+      contexts: before.contexts.merging(contexts) { $1 })
     if after.voters.isEmpty { return .refused(.noVoters) }
     // In joint consensus those that leave are still there.
     if before.everyone.count + adding.count > Membership.replicasMax { return .refused(.tooMany) }
@@ -88,6 +103,8 @@ package enum MembershipRefusal: Hashable, Sendable {
   case noVoters
   /// A group has at most ``Membership/replicasMax`` replicas.
   case tooMany
+  /// More than ``Membership/contextBytesMax`` bytes are to be kept of this replica.
+  case contextTooLarge(ReplicaID)
   /// The learner lacks so many entries, is silent, or is being sent a snapshot.
   case notCaughtUp(ReplicaID, lacks: UInt64)
   /// Of the voters after the change too few are heard from: nothing could be committed.
@@ -120,6 +137,8 @@ extension MembershipRefusal: CustomStringConvertible {
     case .noVoters: "nobody would be left to vote. Add another replica first."
     case .tooMany:
       "a group has at most \(Membership.replicasMax) replicas. Remove one first."
+    case .contextTooLarge(let replica):
+      "the addresses of \(replica) have more than \(Membership.contextBytesMax) bytes. Shorten them."
     case .notCaughtUp(let replica, let lacks):
       "\(replica) lacks \(lacks) entries or is not heard from. Wait until it has caught up."
     case .wouldLoseQuorum(let heard, let voters):

@@ -39,9 +39,10 @@ struct MembershipHistory: Sendable {
 }
 
 extension Membership {
-  private static let version: UInt8 = 1
+  private static let version: UInt8 = 2
   /// More replicas than this are in no group; it bounds what a damaged entry can ask for.
   package static let replicasMax = 64
+  package static let contextBytesMax = 2_048
 
   /// The payload of a membership entry.
   package func encoded() -> [UInt8] {
@@ -51,6 +52,7 @@ extension Membership {
       writer.varint(replicas.count)
       for replica in replicas { writer.u64(replica.rawValue) }
     }
+    for replica in everyone { writer.blob(contexts[replica] ?? []) }
     return writer.bytes
   }
 
@@ -64,8 +66,14 @@ extension Membership {
     let voters = try Self.replicas(&reader, "voters")
     let outgoing = try Self.replicas(&reader, "outgoing voters")
     let learners = try Self.replicas(&reader, "learners")
+    var contexts: [ReplicaID: [UInt8]] = [:]
+    for replica in Set(voters + outgoing + learners).sorted() {
+      let count = try reader.count("context", limit: Self.contextBytesMax)
+      let context = try reader.raw(count: count, "context")
+      if !context.isEmpty { contexts[replica] = context }
+    }
     try reader.finish("membership")
-    self.init(voters: voters, outgoing: outgoing, learners: learners)
+    self.init(voters: voters, outgoing: outgoing, learners: learners, contexts: contexts)
   }
 
   private static func replicas(

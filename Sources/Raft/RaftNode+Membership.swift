@@ -21,7 +21,11 @@ extension RaftNode {
     case .refused(let refusal): return .refused(refusal)
     case .becomes(var next):
       if let refusal = risk(of: change, becoming: next) { return .refused(refusal) }
-      if next.voters != membership.voters { next.outgoing = membership.voters }
+      if next.voters != membership.voters {
+        next = Membership(
+          voters: next.voters, outgoing: membership.voters, learners: next.learners,
+          contexts: membership.contexts.merging(next.contexts) { $1 })
+      }
       return .accepted(appendOwn(next.encoded(), kind: .membership))
     }
   }
@@ -86,7 +90,8 @@ extension RaftNode {
     if !membership.outgoing.isEmpty {
       // Who is about to lead has to have the whole log; whoever leads next ends it.
       guard leadership.transfer == nil else { return }
-      let settled = Membership(voters: membership.voters, learners: membership.learners)
+      let settled = Membership(
+        voters: membership.voters, learners: membership.learners, contexts: membership.contexts)
       appendOwn(settled.encoded(), kind: .membership)
       return
     }

@@ -18,6 +18,7 @@ extension Node {
 
   private mutating func beginErrands() {
     guard raft.isReadyToServe, drainDeadline == nil, now.monotonic >= nextErrands else { return }
+    bindIncarnations()
     nextErrands = now.monotonic + settings.errandMilliseconds * nanosecondsPerMillisecond
     let context = LeaderContext(now: now, term: raft.term, record: record)
     let deadline =
@@ -49,10 +50,12 @@ extension Node {
     nextErrands = 0
   }
 
-  /// This group as the controller shall know it.
-  private var record: GroupRecord {
-    GroupRecord(
+  /// This group as the controller shall know it; `nil` while its membership may still be taken back:
+  /// the controller would keep it, since it takes the higher index.
+  private var record: GroupRecord? {
+    guard raft.isMembershipSettled else { return nil }
+    return GroupRecord(
       identity: identity.groupIdentity, membershipIndex: raft.membershipIndex.rawValue,
-      replicas: identity.members)
+      replicas: members.map(\.address).filter { raft.membership.isVoter($0.id) })
   }
 }

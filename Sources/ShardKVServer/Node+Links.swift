@@ -32,6 +32,13 @@ struct Peer: Sendable {
   /// When to try to connect again, monotonic nanoseconds.
   var nextAttempt: UInt64 = 0
   var decoder = FrameDecoder()
+  /// Set for one that is not a member: when it is forgotten, monotonic nanoseconds.
+  var leavesAt: UInt64?
+
+  init(address: ReplicaAddress, leavesAt: UInt64? = nil) {
+    self.address = address
+    self.leavesAt = leavesAt
+  }
 }
 
 extension Node {
@@ -94,13 +101,22 @@ extension Node {
         effects.rarePaths.insert(.helloRefused)
         return close(connection, reason)
       }
+      if let caller = hello.replica {
+        if let reason = problem(of: caller.from, caller.incarnation) {
+          outbox.send(.dismissal(reason: reason), on: connection)
+          effects.events.append(NodeEvent(.warning, "refused \(link.from): \(reason)"))
+          return close(connection, nil)
+        }
+        meetStranger(caller)
+      }
       accepted[connection]?.decoder.limits = .conversation
       accepted[connection]?.standing = hello.replica.map { .peer($0.from) } ?? .client
       outbox.send(
         .welcome(
           Welcome(
             version: protocolVersions.upperBound, cluster: identity.cluster, group: identity.group,
-            identity: identity.groupIdentity, replica: identity.replica)), on: connection)
+            identity: identity.groupIdentity, replica: identity.replica,
+            incarnation: identity.incarnation)), on: connection)
     case (.peer(let replica), .raft(let message)):
       guard message.from == replica, message.to == identity.replica else {
         return close(connection, "a message of another replica than the hello named")
@@ -111,7 +127,9 @@ extension Node {
       {
         effects.rarePaths.insert(.conflictSkippedEntries)
       }
+      keepStranger(replica)
       raft.step(message)
+    case (.peer, .dismissal(let reason)): leave(because: reason)
     case (.client, .request(let request)): handle(request, on: connection)
     case (_, .goodbye(let reason)):
       effects.rarePaths.insert(.goodbyeReceived)
@@ -142,9 +160,6 @@ extension Node {
     guard caller.to == identity.replica else {
       return "this is replica \(identity.replica), not \(caller.to)"
     }
-    guard identity.members.contains(where: { $0.id == caller.from }) else {
-      return "replica \(caller.from) is not a member of group \(identity.group)"
-    }
     return nil
   }
 
@@ -174,6 +189,7 @@ extension Node {
   // Connections to the other replicas, for our messages to them; theirs come on their own.
 
   mutating func connectPeers() {
+    forgetStrangers()
     for place in peers.indices
     where peers[place].connection == nil && peers[place].nextAttempt <= now.monotonic {
       let connection = ConnectionID(rawValue: nextConnection)
@@ -193,7 +209,8 @@ extension Node {
           versions: protocolVersions, cluster: identity.cluster,
           replica: ReplicaHello(
             group: identity.group, identity: identity.groupIdentity, from: identity.replica,
-            to: peers[place].address.id))), on: connection)
+            to: peers[place].address.id, incarnation: identity.incarnation,
+            address: ownAddress))), on: connection)
   }
 
   private mutating func receiveFromPeer(_ bytes: [UInt8], on connection: ConnectionID) {
@@ -202,7 +219,14 @@ extension Node {
     do {
       while let message = try peers[place].decoder.next() {
         switch message {
-        case .welcome: peers[place].isWelcome = true
+        case .welcome(let welcome):
+          if let reason = problem(of: peers[place].address.id, welcome.incarnation) {
+            outbox.send(.dismissal(reason: reason), on: connection)
+            outbox.flush(connection, into: &effects.links)
+            return dropPeer(place, reason)
+          }
+          peers[place].isWelcome = true
+        case .dismissal(let reason): return leave(because: reason)
         case .goodbye(let reason): dropPeer(place, reason); return
         default: dropPeer(place, "a message that does not belong here"); return
         }
@@ -212,7 +236,13 @@ extension Node {
     }
   }
 
-  private mutating func dropPeer(_ place: Int, _ reason: String) {
+  /// Where this replica is reached.
+  private var ownAddress: String {
+    (member(identity.replica)?.address ?? identity.members.first { $0.id == identity.replica })?
+      .peer ?? ""
+  }
+
+  mutating func dropPeer(_ place: Int, _ reason: String) {
     guard let connection = peers[place].connection else { return }
     outbox.drop(connection)
     effects.links.append(.close(connection))

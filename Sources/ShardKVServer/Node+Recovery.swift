@@ -93,7 +93,8 @@ extension Node {
     var random = random
     raft = RaftNode(
       id: recovery.identity.replica, settings: settings.raft,
-      membership: Membership(voters: recovery.identity.members.map(\.id)),
+      membership: Membership(
+        first: recovery.identity.members, isJoiner: recovery.identity.isJoiner),
       restored: recovery.state, seed: random.next())
     disk = NodeDisk(journal: recovery.journal)
     clerk = Clerk(
@@ -102,8 +103,7 @@ extension Node {
       seed: random.next())
     applied = recovery.snapshot?.metadata.last.index ?? .zero
     nextTick = now.monotonic + RaftSettings.tickMilliseconds * nanosecondsPerMillisecond
-    peers = recovery.identity.members.filter { $0.id != recovery.identity.replica }
-      .sorted { $0.id < $1.id }.map { Peer(address: $0) }
     self.random = random
+    followMembership()
   }
 }

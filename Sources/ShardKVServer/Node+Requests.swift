@@ -37,12 +37,14 @@ extension Node {
     counters.requests += 1
     let asker = Asker(connection: connection, request: request.id)
     if case .status = request.body { return reply(asker, .status(status())) }
+    if case .membership(let command) = request.body { return handle(command, asker) }
     if let answer = service.answerAnywhere(request.body) { return reply(asker, answer) }
     handleLeading(asker, request.body)
   }
 
   /// Decides on a request that only the leader may answer.
   mutating func handleLeading(_ asker: Asker, _ body: Request.Body) {
+    if holdsRequests { return hold(asker, body) }
     guard raft.role == .leader, drainDeadline == nil else {
       return reply(asker, .refused(.wrongLeader(hint: leaderAddress)))
     }
@@ -79,7 +81,7 @@ extension Node {
   /// Where the leader of this group listens, if it is known and is another.
   var leaderAddress: String? {
     guard let leader = raft.leader, leader != identity.replica else { return nil }
-    return identity.members.first { $0.id == leader }?.peer
+    return member(leader)?.address.peer ?? peers.first { $0.address.id == leader }?.address.peer
   }
 
   // Reads.

@@ -11,8 +11,19 @@ extension Node {
       term: raft.term, leader: raft.leader, firstIndex: raft.firstIndex, lastIndex: raft.lastIndex,
       commitIndex: raft.commitIndex, appliedIndex: applied, snapshotIndex: raft.snapshot.index,
       journalBytes: disk.journal.journalFileBytes, snapshotBytes: disk.journal.snapshotBytes,
-      configuration: service.configurationNumber, replicas: identity.members,
-      voters: raft.membership.voters, shards: service.shardReports(), counters: counterList)
+      configuration: service.configurationNumber, replicas: members.map(\.address),
+      voters: raft.membership.voters, outgoing: raft.membership.outgoing,
+      learners: raft.membership.learners, membershipIndex: raft.membershipIndex,
+      isMembershipSettled: raft.isMembershipSettled, followers: followerReports,
+      shards: service.shardReports(), counters: counterList)
+  }
+
+  private var followerReports: [NodeStatus.Follower] {
+    raft.progress.map {
+      NodeStatus.Follower(
+        replica: $0.id, match: $0.match,
+        silentMilliseconds: UInt64($0.ticksSinceHeard) * RaftSettings.tickMilliseconds)
+    }
   }
 
   private var counterList: [NodeStatus.Counter] {
@@ -34,30 +45,4 @@ extension Node {
 
   /// Bytes of the newest snapshot, for the same.
   package var newestSnapshotBytes: UInt64 { disk.journal.newestSnapshotBytes }
-
-  // Stopping.
-
-  /// New requests are sent elsewhere, and leadership is handed to the follower that has most.
-  mutating func beginDraining() {
-    guard drainDeadline == nil else { return }
-    drainDeadline = now.monotonic + settings.drainMilliseconds * nanosecondsPerMillisecond
-  }
-
-  /// Ends a node that was asked to stop, once nobody waits for it.
-  mutating func drain() {
-    guard let deadline = drainDeadline else { return }
-    let isIdle =
-      proposals.isEmpty && readRounds.isEmpty && disk.flight == nil
-      && effects.sync == nil
-    if isIdle, raft.role == .leader, !hasHandedOver,
-      let heir = raft.progress.filter({ raft.membership.isVoter($0.id) })
-        .max(by: { $0.match < $1.match })
-    {
-      hasHandedOver = true
-      raft.transferLeadership(to: heir.id)
-      settle()
-    }
-    let mayGo = isIdle && (raft.role != .leader || peers.isEmpty)
-    if mayGo || now.monotonic >= deadline { effects.stop = effects.stop ?? .drained }
-  }
 }

@@ -43,9 +43,16 @@ package struct Node<Service: NodeService>: Sendable where Service.Machine: Senda
   /// When the tick after the last one is due, monotonic nanoseconds.
   var nextTick: UInt64
 
+  /// The membership that ``members`` and ``peers`` follow.
+  var followed = Membership(voters: [])
+  /// The replicas in it, ascending.
+  var members: [Member] = []
+  /// The folders of other replicas, as they said hello.
+  var incarnations: [ReplicaID: Incarnation] = [:]
+
   // Connections.
   var accepted: [ConnectionID: AcceptedLink] = [:]
-  var peers: [Peer]
+  var peers: [Peer] = []
   var nextConnection: UInt64 = 1
   /// Bytes to send at the end of this turn, in order of first use.
   var outbox = Outbox()
@@ -65,9 +72,12 @@ package struct Node<Service: NodeService>: Sendable where Service.Machine: Senda
   var busyErrands: [Errand.Key: LogIndex?] = [:]
   var nextErrands: UInt64 = 0
 
-  // Stopping.
+  // Handing over, and stopping.
+  var handOver: HandOver?
+  /// Requests that came meanwhile, and how long they wait for the next leader to be known.
+  var held: [HeldRequest] = []
+  var holdDeadline: UInt64 = 0
   var drainDeadline: UInt64?
-  var hasHandedOver = false
   /// When to look again for connections without a hello.
   var nextHelloCheck: UInt64 = 0
   var lastRole: Role = .follower
@@ -93,6 +103,7 @@ package struct Node<Service: NodeService>: Sendable where Service.Machine: Senda
     runErrands(clerkInputs)
     beginReads()
     settle()
+    continueHandOver()
     writeSnapshot()
     flushJournal()
     drain()
@@ -133,6 +144,7 @@ package struct Node<Service: NodeService>: Sendable where Service.Machine: Senda
 
   /// Takes what Raft has ready until there is no more: applying can lead to proposing again.
   mutating func settle() {
+    followMembership()
     while raft.hasReady {
       let ready = raft.takeReady()
       counters.elections += raft.term > lastTerm && raft.role != .follower ? 1 : 0
@@ -144,6 +156,7 @@ package struct Node<Service: NodeService>: Sendable where Service.Machine: Senda
       for message in ready.messages { send(message) }
       disk.hold(ready.messagesAfterSync)
       for entry in ready.committed { apply(entry) }
+      followMembership()
       for outcome in ready.reads { finishRead(outcome) }
       for chunk in ready.receivedSections { disk.received.append(chunk) }
       for wanted in ready.wantedSections { orderSection(wanted) }

@@ -57,6 +57,8 @@ package struct NodeSync: Sendable {
 package enum NodeStop: Hashable, Sendable {
   /// Drained after ``NodeInput/stop``.
   case drained
+  /// The group knows this replica with another folder; the text says what to do.
+  case dismissed(String)
   /// It cannot go on safely.
   case failed(String)
 }

@@ -76,10 +76,10 @@ package enum Admission: Sendable {
 package struct LeaderContext: Sendable {
   package var now: Moment
   package var term: Term
-  /// This group as the controller shall know it.
-  package var record: GroupRecord
+  /// This group as the controller shall know it; `nil`: not now.
+  package var record: GroupRecord?
 
-  package init(now: Moment, term: Term, record: GroupRecord) {
+  package init(now: Moment, term: Term, record: GroupRecord?) {
     self.now = now
     self.term = term
     self.record = record

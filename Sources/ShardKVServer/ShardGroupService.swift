@@ -110,8 +110,10 @@ package struct ShardGroupService: NodeService {
     func add(_ key: Errand.Key, _ operation: ClerkOperation) {
       errands.append(Errand(key: key, operation: operation, term: leader.term))
     }
-    if registered?.term != leader.term || registered?.record != leader.record {
-      add(.registration, .register(identity.group, leader.record))
+    if let record = leader.record,
+      registered?.term != leader.term || registered?.record != record
+    {
+      add(.registration, .register(identity.group, record))
     }
     if leader.now.monotonic >= nextPoll, let wanted = machine.wantedConfiguration {
       nextPoll =

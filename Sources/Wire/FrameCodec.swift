@@ -16,13 +16,17 @@ package enum FrameCodec {
     case .raft(let message): message.write(to: &bytes)
     case .hello(let hello): hello.write(to: &bytes)
     case .welcome(let welcome): welcome.write(to: &bytes)
-    case .goodbye(let reason):
-      var writer = FrameWriter(.goodbye, takingOver: &bytes, reserving: 512)
-      writer.open("goodbye")
-      // Cut so that it fits the other side's smallest limit, escapes included.
-      writer.text("reason", String(decoding: reason.utf8.prefix(500), as: UTF8.self))
-      writer.finish(into: &bytes)
+    case .goodbye(let reason): part("goodbye", reason, &bytes)
+    case .dismissal(let reason): part("dismissal", reason, &bytes)
     }
+  }
+
+  private static func part(_ type: StaticString, _ reason: String, _ bytes: inout [UInt8]) {
+    var writer = FrameWriter(.goodbye, takingOver: &bytes, reserving: 512)
+    writer.open(type)
+    // Cut so that it fits the other side's smallest limit, escapes included.
+    writer.text("reason", String(decoding: reason.utf8.prefix(500), as: UTF8.self))
+    writer.finish(into: &bytes)
   }
 
   static func decode(_ kind: FrameHeader.Kind, _ frame: FrameBytes) throws(WireError) -> WireMessage
@@ -31,7 +35,13 @@ package enum FrameCodec {
     switch kind {
     case .hello: return .hello(try Hello(object))
     case .welcome: return .welcome(try Welcome(object))
-    case .goodbye: return .goodbye(reason: try object.text("reason"))
+    case .goodbye:
+      let reason = try object.text("reason")
+      switch try object.word("type") {
+      case "goodbye": return .goodbye(reason: reason)
+      case "dismissal": return .dismissal(reason: reason)
+      case let word: throw .unknownType(word.description)
+      }
     case .raft: return .raft(try Message(object, frame))
     case .request: return .request(try Request(object))
     case .reply: return .reply(try Reply(object))

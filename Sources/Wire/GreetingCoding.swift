@@ -14,6 +14,10 @@ extension Hello {
         writer.identity("identity", replica.identity)
         writer.identity("from", replica.from)
         writer.identity("to", replica.to)
+        if replica.incarnation != .unknown {
+          writer.identity("incarnation", replica.incarnation)
+        }
+        if !replica.address.isEmpty { writer.text("address", replica.address) }
       }
     }
     writer.finish(into: &bytes)
@@ -36,7 +40,9 @@ extension ReplicaHello {
   init(_ object: JSONObject) throws(WireError) {
     self.init(
       group: try object.group("group"), identity: try object.identity("identity"),
-      from: try object.identity("from"), to: try object.identity("to"))
+      from: try object.identity("from"), to: try object.identity("to"),
+      incarnation: object.has("incarnation") ? try object.identity("incarnation") : .unknown,
+      address: try object.optionalText("address") ?? "")
   }
 }
 
@@ -49,6 +55,7 @@ extension Welcome {
     writer.number("group", group.rawValue)
     writer.identity("identity", identity)
     writer.identity("replica", replica)
+    if incarnation != .unknown { writer.identity("incarnation", incarnation) }
     writer.finish(into: &bytes)
   }
 
@@ -56,6 +63,7 @@ extension Welcome {
     self.init(
       version: try object.int("version", max: Int(UInt16.max)),
       cluster: try object.identity("cluster"), group: try object.group("group"),
-      identity: try object.identity("identity"), replica: try object.identity("replica"))
+      identity: try object.identity("identity"), replica: try object.identity("replica"),
+      incarnation: object.has("incarnation") ? try object.identity("incarnation") : .unknown)
   }
 }

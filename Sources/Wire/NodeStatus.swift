@@ -25,6 +25,14 @@ package struct NodeStatus: Hashable, Sendable {
   /// The members of this group with their addresses.
   package var replicas: [ReplicaAddress]
   package var voters: [ReplicaID]
+  /// Voters that leave, in joint consensus.
+  package var outgoing: [ReplicaID]
+  package var learners: [ReplicaID]
+  /// Where the membership stands in the log, and whether it is committed and not joint.
+  package var membershipIndex: LogIndex
+  package var isMembershipSettled: Bool
+  /// What a leader knows of the others, ascending by replica; empty elsewhere.
+  package var followers: [Follower]
   /// Shards that this group owns or still holds data of, ascending.
   package var shards: [ShardReport]
   /// Counters since the process started, by name, ascending: `elections`, `fsyncs`, `rpcSent`, …
@@ -46,6 +54,20 @@ package struct NodeStatus: Hashable, Sendable {
     }
   }
 
+  package struct Follower: Hashable, Sendable {
+    package var replica: ReplicaID
+    /// What is known to be durable there.
+    package var match: LogIndex
+    /// Since it answered last.
+    package var silentMilliseconds: UInt64
+
+    package init(replica: ReplicaID, match: LogIndex, silentMilliseconds: UInt64) {
+      self.replica = replica
+      self.match = match
+      self.silentMilliseconds = silentMilliseconds
+    }
+  }
+
   package struct Counter: Hashable, Sendable {
     package var name: String
     package var value: UInt64
@@ -60,6 +82,8 @@ package struct NodeStatus: Hashable, Sendable {
     leader: ReplicaID?, firstIndex: LogIndex, lastIndex: LogIndex, commitIndex: LogIndex,
     appliedIndex: LogIndex, snapshotIndex: LogIndex, journalBytes: UInt64, snapshotBytes: UInt64,
     configuration: ConfigNumber, replicas: [ReplicaAddress], voters: [ReplicaID],
+    outgoing: [ReplicaID] = [], learners: [ReplicaID] = [], membershipIndex: LogIndex = .zero,
+    isMembershipSettled: Bool = true, followers: [Follower] = [],
     shards: [ShardReport], counters: [Counter]
   ) {
     self.cluster = cluster
@@ -78,6 +102,11 @@ package struct NodeStatus: Hashable, Sendable {
     self.configuration = configuration
     self.replicas = replicas
     self.voters = voters
+    self.outgoing = outgoing
+    self.learners = learners
+    self.membershipIndex = membershipIndex
+    self.isMembershipSettled = isMembershipSettled
+    self.followers = followers
     self.shards = shards
     self.counters = counters
   }

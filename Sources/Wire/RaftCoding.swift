@@ -143,6 +143,12 @@ extension FrameWriter {
     array("voters", metadata.membership.voters) { $0.identity($1) }
     array("outgoing", metadata.membership.outgoing) { $0.identity($1) }
     array("learners", metadata.membership.learners) { $0.identity($1) }
+    array("contexts", metadata.membership.contexts.sorted { $0.key < $1.key }) { writer, entry in
+      writer.object { writer in
+        writer.identity("id", entry.key)
+        writer.content("context", entry.value)
+      }
+    }
     wide("membershipIndex", metadata.membershipIndex.rawValue)
   }
 }
@@ -169,8 +175,23 @@ extension SnapshotMetadata {
       last: try object.entryID("lastIndex", "lastTerm"), stamp: try object.counter("stamp"),
       membership: Membership(
         voters: try object.identities("voters"), outgoing: try object.identities("outgoing"),
-        learners: try object.identities("learners")),
+        learners: try object.identities("learners"),
+        contexts: try Self.contexts(object.list("contexts"))),
       membershipIndex: try object.logIndex("membershipIndex"))
+  }
+
+  private static func contexts(
+    _ list: consuming JSONList
+  ) throws(WireError) -> [ReplicaID: [UInt8]] {
+    var contexts: [ReplicaID: [UInt8]] = [:]
+    while let object = try list.object() {
+      let context = try object.content("context")
+      guard context.count <= Membership.contextBytesMax else {
+        throw .badField("context", problem: "is longer than \(Membership.contextBytesMax) bytes")
+      }
+      contexts[try object.identity("id")] = context
+    }
+    return contexts
   }
 }
 

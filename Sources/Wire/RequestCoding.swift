@@ -58,6 +58,10 @@ extension Request {
       writer.wide("id", id)
       writer.number("shard", shard.rawValue)
       writer.wide("left", left.rawValue)
+    case .membership(let command):
+      writer.open(command.type)
+      writer.wide("id", id)
+      writer.membership(command)
     case .status:
       writer.open("status")
       writer.wide("id", id)
@@ -88,6 +92,8 @@ extension Request {
         cursor: try object.content("cursor"))
     case "deleteShard":
       body = .deleteShard(try object.shard("shard"), left: try object.configNumber("left"))
+    case "addReplica", "promoteReplica", "removeReplica", "replaceReplica", "transfer":
+      body = .membership(try MembershipCommand(object))
     case "status": body = .status
     default: body = .control(try object.writeID(), try ControlCommand(object))
     }

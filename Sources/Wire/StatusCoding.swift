@@ -20,6 +20,17 @@ extension FrameWriter {
     wide("configuration", status.configuration.rawValue)
     replicas(status.replicas)
     array("voters", status.voters.sorted()) { $0.identity($1) }
+    array("outgoing", status.outgoing.sorted()) { $0.identity($1) }
+    array("learners", status.learners.sorted()) { $0.identity($1) }
+    wide("membershipIndex", status.membershipIndex.rawValue)
+    flag("settled", status.isMembershipSettled)
+    array("followers", status.followers) { writer, follower in
+      writer.object { writer in
+        writer.identity("replica", follower.replica)
+        writer.wide("match", follower.match.rawValue)
+        writer.wide("silentMilliseconds", follower.silentMilliseconds)
+      }
+    }
     array("shards", status.shards) { writer, shard in
       writer.object { writer in
         writer.number("shard", shard.shard.rawValue)
@@ -55,7 +66,11 @@ extension NodeStatus {
       snapshotBytes: try object.counter("snapshotBytes"),
       configuration: try object.configNumber("configuration"),
       replicas: try [ReplicaAddress](object.list("replicas")),
-      voters: try object.identities("voters"), shards: try Self.reports(object.list("shards")),
+      voters: try object.identities("voters"), outgoing: try object.identities("outgoing"),
+      learners: try object.identities("learners"),
+      membershipIndex: try object.logIndex("membershipIndex"),
+      isMembershipSettled: try object.flag("settled"),
+      followers: try Self.followers(object.list("followers")), shards: try Self.reports(object.list("shards")),
       counters: try Self.counters(object.list("counters")))
   }
 
@@ -72,6 +87,17 @@ extension NodeStatus {
           keys: try shard.int("keys"), bytes: try shard.int("bytes")))
     }
     return reports
+  }
+
+  private static func followers(_ list: consuming JSONList) throws(WireError) -> [Follower] {
+    var followers: [Follower] = []
+    while let follower = try list.object() {
+      followers.append(
+        Follower(
+          replica: try follower.identity("replica"), match: try follower.logIndex("match"),
+          silentMilliseconds: try follower.wide("silentMilliseconds")))
+    }
+    return followers
   }
 
   private static func counters(_ list: consuming JSONList) throws(WireError) -> [Counter] {

@@ -11,6 +11,8 @@ package enum WireMessage: Hashable, Sendable {
   case welcome(Welcome)
   /// Why the connection is about to be closed.
   case goodbye(reason: String)
+  /// The same, to a replica whose folder is not the one that its group knows: it must not go on.
+  case dismissal(reason: String)
   /// Between two replicas of a group.
   case raft(Message)
   case request(Request)
@@ -37,12 +39,21 @@ package struct ReplicaHello: Hashable, Sendable {
   package var identity: GroupIdentity
   package var from: ReplicaID
   package var to: ReplicaID
+  /// The caller's folder.
+  package var incarnation: Incarnation
+  /// `host:port` where the caller is reached: whoever does not know it yet answers there.
+  package var address: String
 
-  package init(group: GroupID, identity: GroupIdentity, from: ReplicaID, to: ReplicaID) {
+  package init(
+    group: GroupID, identity: GroupIdentity, from: ReplicaID, to: ReplicaID,
+    incarnation: Incarnation = .unknown, address: String = ""
+  ) {
     self.group = group
     self.identity = identity
     self.from = from
     self.to = to
+    self.incarnation = incarnation
+    self.address = address
   }
 }
 
@@ -54,15 +65,19 @@ package struct Welcome: Hashable, Sendable {
   package var group: GroupID
   package var identity: GroupIdentity
   package var replica: ReplicaID
+  /// The answering replica's folder.
+  package var incarnation: Incarnation
 
   package init(
-    version: Int, cluster: ClusterID, group: GroupID, identity: GroupIdentity, replica: ReplicaID
+    version: Int, cluster: ClusterID, group: GroupID, identity: GroupIdentity, replica: ReplicaID,
+    incarnation: Incarnation = .unknown
   ) {
     self.version = version
     self.cluster = cluster
     self.group = group
     self.identity = identity
     self.replica = replica
+    self.incarnation = incarnation
   }
 }
 
@@ -97,6 +112,9 @@ package struct Request: Hashable, Sendable {
     case shardData(ShardID, left: ConfigNumber, cursor: [UInt8])
     /// From the new owner, after it committed the whole shard: the source may delete its copy.
     case deleteShard(ShardID, left: ConfigNumber)
+    /// To a group's leader: a change of its replicas, or of which of them leads. `done` says that
+    /// it has begun, and the status when it is over.
+    case membership(MembershipCommand)
     /// To any node: what it knows of itself.
     case status
   }

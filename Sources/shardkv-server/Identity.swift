@@ -12,10 +12,7 @@ extension ReplicaIdentity {
     let replica: ReplicaID = try Self.identity("replica-id", command)
     _ = try command.required("group")
     let group = try command.integer("group", in: 0...Int(UInt32.max)) ?? 0
-    let members = try Self.members(of: try command.required("members"))
-    guard members.contains(where: { $0.id == replica }) else {
-      throw UsageError("--members does not list \(replica), the replica itself")
-    }
+    let members = try Self.members(command, replica)
     let mapping = try command.choice("mapping", of: ["slots", "first-byte"])
     let shards = try command.integer("shards", in: 1...ShardLayout.shardCountMax)
     guard
@@ -25,7 +22,27 @@ extension ReplicaIdentity {
     else { throw UsageError("--shards is out of range") }
     self.init(
       cluster: cluster, group: GroupID(UInt32(group)), groupIdentity: groupIdentity,
-      replica: replica, members: members, layout: layout)
+      replica: replica, members: members, layout: layout,
+      incarnation: Incarnation(rawValue: .random(in: 1 ... .max)),
+      isJoiner: command["join"] != nil)
+  }
+
+  /// The group's first replicas; of a joiner itself.
+  private static func members(
+    _ command: ParsedCommand, _ replica: ReplicaID
+  ) throws(UsageError) -> [ReplicaAddress] {
+    if let own = command["join"] {
+      if command["members"] != nil {
+        throw UsageError("--join is for a group that exists, --members for a new one: give one")
+      }
+      guard Loop.isEndpoint(own) else { throw UsageError("'\(own)' of --join is not HOST:PORT") }
+      return [ReplicaAddress(id: replica, peer: own)]
+    }
+    let members = try members(of: try command.required("members"))
+    guard members.contains(where: { $0.id == replica }) else {
+      throw UsageError("--members does not list \(replica), the replica itself")
+    }
+    return members
   }
 
   private static func identity<Identity: RandomIdentity>(

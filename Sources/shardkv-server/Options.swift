@@ -19,7 +19,9 @@ let options = CommandTable(
       "init", summary: "Makes the data folder of a new replica.", flags: initFlags,
       details: """
           A replica's folder is made once, before its first run. One that lost its folder must not
-          be made again under its old id: it would have forgotten what it promised to the others.
+          be made again under its old id: it would have forgotten what it promised to the others,
+          and they refuse it. Make one with a new id and --join, and replace the old one by it with
+          'shardkv-cli group replace'.
         """),
     Command("id", operands: "[COUNT]", count: 0...1, summary: "Prints random ids, one a line."),
     Command(
@@ -42,6 +44,10 @@ private let initFlags = [
     "members", value: "HEX16=HOST:PORT,…",
     help: "The group's first replicas, this one included, with the addresses where all others, "
       + "clients too, reach them."),
+  Flag(
+    "join", value: "HOST:PORT",
+    help: "Instead of --members: the replica joins a group that exists, and is reached there. It "
+      + "waits until 'shardkv-cli group add' or 'group replace' names it."),
   Flag(
     "shards", value: "N", default: "64",
     help: "Number of shards, 1 to 4096; the same in the whole cluster, for ever."),

@@ -46,7 +46,11 @@ private func run<Service: NodeService>(
 ) throws(Failure) {
   Log.put("ready \(address)\n", on: STDOUT_FILENO)
   let stop = try inputOutput { () throws(StorageError) in try server.run() }
-  if case .failed(let reason) = stop { throw Failure(.internalError, reason) }
+  switch stop {
+  case .drained: return
+  case .dismissed(let reason): throw Failure(.configuration, reason)
+  case .failed(let reason): throw Failure(.internalError, reason)
+  }
 }
 
 private func node<Service: NodeService>(

@@ -215,6 +215,9 @@ package final class Simulator {
     case .failed(let reason) where host.isDamaged:
       giveUp(host, reason)
       crash(host, losesUnsynced: false, silently: false)
+    case .dismissed(let reason):
+      host.dismissal = reason
+      crash(host, losesUnsynced: false, silently: false)
     case .failed(let reason): fail(.wrongResult, "\(host.name) stopped itself: \(reason)")
     }
   }
