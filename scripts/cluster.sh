@@ -21,6 +21,9 @@ Commands
   cli ...            shardkv-cli with this cluster's endpoints
   kill NODE...       SIGKILL                 start NODE...    start again
   stop NODE...       SIGSTOP (pause)         cont NODE...     SIGCONT
+  restart NODE...    SIGTERM, start again and wait until it has caught up, one after the other
+  replace NODE       a new node takes the place of one, whose data is deleted; goes on where it was
+                     if it is interrupted
   add-group          start one more group and join it
   remove-group GID   leave, wait until the group holds no shard, stop it, delete its data
   logs [-f] NODE     a node's log
@@ -35,6 +38,8 @@ HELP
 
 # shellcheck source=/dev/null
 source "$ROOT/scripts/lib/nodes.sh"
+# shellcheck source=/dev/null
+source "$ROOT/scripts/lib/members.sh"
 
 # --- Making data folders ---
 
@@ -42,11 +47,13 @@ make_group() {
   local g=$1 node ids=() i=0 file=$STATE/groups/$1
   for node in $(nodes_of "$g"); do ids+=("$("$SERVER" id)"); done
   mkdir -p "$STATE/groups"
-  printf 'GROUP_ID=%s\nREPLICA_IDS="%s"\nPHASE=new\n' "$("$SERVER" id)" "${ids[*]}" >"$file.tmp"
+  printf 'GROUP_ID=%s\nREPLICA_IDS="%s"\nNODES="%s"\nPHASE=new\n' "$("$SERVER" id)" "${ids[*]}" \
+    "$(numbers_of "$g")" >"$file.tmp"
   mv "$file.tmp" "$file"
 }
-set_phase() {
-  sed "s/^PHASE=.*/PHASE=$2/" "$STATE/groups/$1" >"$STATE/groups/$1.tmp"
+set_phase() { edit_group "$1" "s/^PHASE=.*/PHASE=$2/"; }
+edit_group() {
+  sed "$2" "$STATE/groups/$1" >"$STATE/groups/$1.tmp"
   mv "$STATE/groups/$1.tmp" "$STATE/groups/$1"
 }
 phase_of() { sed -n 's/^PHASE=//p' "$STATE/groups/$1"; }
@@ -383,6 +390,8 @@ main() {
     stop) signal_nodes STOP "$@" ;;
     cont) signal_nodes CONT "$@" ;;
     start) start_nodes "$@" ;;
+    restart) restart "$@" ;;
+    replace) replace "$@" ;;
     add-group) add_group ;;
     remove-group) remove_group "$@" ;;
     logs) logs "$@" ;;

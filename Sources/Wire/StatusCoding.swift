@@ -70,7 +70,8 @@ extension NodeStatus {
       learners: try object.identities("learners"),
       membershipIndex: try object.logIndex("membershipIndex"),
       isMembershipSettled: try object.flag("settled"),
-      followers: try Self.followers(object.list("followers")), shards: try Self.reports(object.list("shards")),
+      followers: try Self.followers(object.list("followers")),
+      shards: try Self.reports(object.list("shards")),
       counters: try Self.counters(object.list("counters")))
   }
 

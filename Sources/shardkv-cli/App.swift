@@ -70,6 +70,7 @@ struct App {
     case "drain": return try drain()
     case "undrain": return try undrain()
     case "rebalance": return try rebalance()
+    case "group": return try groupCommand()
     case "query": return try query()
     case "history": return try history()
     case "bench": return try bench()

@@ -63,6 +63,22 @@ let growingCommands = [
       Example: shardkv-cli move 7 2
       """),
   Command(
+    "group", operands: "members|add|remove|replace|transfer GID …", count: 2...4,
+    summary: "Show and change the replicas of a group (0: the controllers).",
+    details: """
+      members GID                       voters, learners, and how far each is behind
+      add GID ID=HOST:PORT              one more replica: it listens, and votes when it caught up
+      remove GID REPLICA                it leaves; stop it afterwards
+      replace GID OLD NEW=HOST:PORT     the same two in one change of the quorum
+      transfer GID [REPLICA]            another replica leads
+
+      A REPLICA is named by its id (16 hex digits) or its address. A new one has to run, made by
+      'shardkv-server init --join'. Until it has caught up it is not counted, so that a wrong
+      address costs nothing. A command that was interrupted, or gave up after --timeout (here 2m),
+      goes on where it was when it is given again.
+      Example: shardkv-cli group replace 1 127.0.0.1:7112 5f0c2e9a11d04b77=127.0.0.1:7114
+      """),
+  Command(
     "query", operands: "[NUMBER]", count: 0...1, summary: "Show a configuration, or the newest."),
   Command(
     "history", summary: "Show the latest configurations: when and why each was made.",

@@ -34,15 +34,32 @@ group_ids() {
   for file in "$STATE"/groups/[1-9]; do echo "${file##*/}"; done
 }
 size_of() { if (($1 == 0)); then echo "$CONTROLLERS"; else echo "$REPLICAS"; fi; }
+node_name() { if (($1 == 0)); then echo "c$2"; else echo "g$1n$2"; fi; }
+# The numbers of a group's nodes: 1, 2, … until one is replaced.
+numbers_of() {
+  local numbers=""
+  if [[ -f $STATE/groups/$1 ]]; then numbers=$(sed -n 's/^NODES="\(.*\)"/\1/p' "$STATE/groups/$1"); fi
+  echo "${numbers:-$(seq -s ' ' "$(size_of "$1")")}"
+}
 nodes_of() {
   local i
-  for ((i = 1; i <= $(size_of "$1"); i++)); do
-    if (($1 == 0)); then echo "c$i"; else echo "g$1n$i"; fi
-  done
+  for i in $(numbers_of "$1"); do node_name "$1" "$i"; done
 }
+group_of() { if [[ $1 == c* ]]; then echo 0; else echo "${1:1:1}"; fi; }
 all_nodes() {
   local g
   for g in 0 $(group_ids); do nodes_of "$g"; done
+  successors
+}
+# Nodes that run and have not yet taken the place of another.
+successors() {
+  local file node
+  for file in "$STATE"/*/replaced; do
+    node=$(basename "${file%/replaced}")
+    if [[ -f $STATE/$node/made && " $(nodes_of "$(group_of "$node")" | tr '\n' ' ') " != *" $node "* ]]; then
+      echo "$node"
+    fi
+  done
 }
 port_of() {
   if [[ $1 =~ ^c([1-9])$ ]]; then

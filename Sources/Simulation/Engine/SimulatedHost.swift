@@ -31,6 +31,8 @@ package final class SimulatedHost {
   package internal(set) var isDamaged = false
   /// It found the damage and stays down for good.
   package internal(set) var isGivenUp = false
+  /// Why its process ended itself, if its group did not know its folder.
+  package internal(set) var dismissal: String?
 
   var inbox: [NodeInput] = []
   var isTurnScheduled = false

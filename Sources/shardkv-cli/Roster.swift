@@ -1,0 +1,96 @@
+import Basics
+import Clerk
+import Raft
+import ShardMap
+import Wire
+
+/// What a group's leader says of the group's replicas.
+struct Roster {
+  var leader: NodeStatus
+
+  /// `HEX16` or `HOST:PORT` of a member.
+  func replica(named name: String) -> ReplicaID? {
+    if let id = ReplicaID(hexadecimal: name) { return includes(id) ? id : nil }
+    return leader.replicas.first { $0.peer == name }?.id
+  }
+
+  func includes(_ replica: ReplicaID) -> Bool { word(for: replica) != nil }
+
+  func isVoter(_ replica: ReplicaID) -> Bool { leader.voters.contains(replica) }
+
+  func isLearner(_ replica: ReplicaID) -> Bool { leader.learners.contains(replica) }
+
+  /// What a replica is in its group; `nil` for strangers.
+  func word(for replica: ReplicaID) -> String? {
+    if leader.voters.contains(replica) {
+      return leader.replica == replica ? "leader" : "voter"
+    }
+    if leader.outgoing.contains(replica) { return "leaving" }
+    return leader.learners.contains(replica) ? "learner" : nil
+  }
+
+  func address(of replica: ReplicaID) -> String {
+    leader.replicas.first { $0.id == replica }?.peer ?? "?"
+  }
+
+  /// Entries that the replica is not known to have; `nil`: it was never heard from.
+  func lag(of replica: ReplicaID) -> UInt64? {
+    if replica == leader.replica { return 0 }
+    guard let follower = leader.followers.first(where: { $0.replica == replica }) else {
+      return nil
+    }
+    let (lag, isAhead) = leader.lastIndex.rawValue.subtractingReportingOverflow(
+      follower.match.rawValue)
+    return isAhead ? 0 : lag
+  }
+}
+
+/// What an operator wants of a group's replicas; each is reached step by step, from wherever an
+/// earlier attempt got to.
+enum RosterGoal: Hashable {
+  case add(ReplicaAddress)
+  case remove(ReplicaID)
+  /// `nil`: who is to be replaced is gone already.
+  case replace(ReplicaID?, with: ReplicaAddress)
+
+  enum Step: Hashable {
+    case done
+    /// A change is under way.
+    case wait(String)
+    case ask(MembershipCommand)
+    /// It can never be reached.
+    case impossible(String)
+  }
+
+  /// The next step on the way.
+  func next(_ roster: Roster) -> Step {
+    switch self {
+    case .remove(let replica):
+      if roster.includes(replica), roster.word(for: replica) != "leaving" {
+        return roster.leader.isMembershipSettled ? .ask(.remove(replica)) : Self.settling
+      }
+      return roster.leader.isMembershipSettled ? .done : Self.settling
+    case .add(let address): return Self.next(roster, nil, address)
+    case .replace(let old, let new): return Self.next(roster, old, new)
+    }
+  }
+
+  private static let settling = Step.wait("a change is being committed")
+
+  private static func next(_ roster: Roster, _ old: ReplicaID?, _ new: ReplicaAddress) -> Step {
+    let old = old.flatMap { roster.includes($0) ? $0 : nil }
+    if old == new.id { return .impossible("a replica cannot take its own place") }
+    if roster.includes(new.id), roster.address(of: new.id) != new.peer {
+      return .impossible(
+        "\(new.id) is a member at \(roster.address(of: new.id)), not at \(new.peer)")
+    }
+    guard roster.leader.isMembershipSettled else { return settling }
+    if roster.isVoter(new.id) {
+      guard let old else { return .done }
+      return .ask(.remove(old))
+    }
+    guard roster.isLearner(new.id) else { return .ask(.add(new)) }
+    if let old { return .ask(roster.isVoter(old) ? .replace(old, with: new.id) : .remove(old)) }
+    return .ask(.promote(new.id))
+  }
+}
