@@ -138,7 +138,8 @@ extension MembershipRefusal: CustomStringConvertible {
     case .tooMany:
       "a group has at most \(Membership.replicasMax) replicas. Remove one first."
     case .contextTooLarge(let replica):
-      "the addresses of \(replica) have more than \(Membership.contextBytesMax) bytes. Shorten them."
+      "what is kept of \(replica) has more than \(Membership.contextBytesMax) bytes. Shorten its "
+        + "addresses."
     case .notCaughtUp(let replica, let lacks):
       "\(replica) lacks \(lacks) entries or is not heard from. Wait until it has caught up."
     case .wouldLoseQuorum(let heard, let voters):

@@ -50,7 +50,7 @@ extension Node {
     nextErrands = 0
   }
 
-  /// This group as the controller shall know it; `nil` while its membership may still be taken back:
+  /// This group as the controller shall know it; `nil` while its membership may be taken back:
   /// the controller would keep it, since it takes the higher index.
   private var record: GroupRecord? {
     guard raft.isMembershipSettled else { return nil }

@@ -1,6 +1,5 @@
 import Basics
 import Clerk
-import Raft
 import ShardMap
 import Wire
 

@@ -294,7 +294,7 @@ final class FakeCluster {
       return .planned(planned)
     case .register: return .done(.zero)
     case .shardData: return .shardChunk([1, 2, 3])
-    case .deleteShard: return .done(.zero)
+    case .deleteShard, .membership: return .done(.zero)
     case .status: return .refused(.invalid("not made here"))
     }
   }

@@ -40,13 +40,6 @@ struct StrangerTests {
           group: GroupID(5), identity: GroupIdentity(rawValue: 2), from: ReplicaID(rawValue: 3),
           to: ReplicaID(rawValue: 3))), "not of group 5"
     ),
-    (
-      Hello(
-        versions: 1...1, cluster: ClusterID(rawValue: 1),
-        replica: ReplicaHello(
-          group: GroupID(4), identity: GroupIdentity(rawValue: 2), from: ReplicaID(rawValue: 77),
-          to: ReplicaID(rawValue: 3))), "is not a member of group 4"
-    ),
   ])
   func strangerIsRefusedWithTheReason(_ hello: Hello, _ reason: String) throws {
     var node = try LoneNode<ShardGroupService>(group: 4)

@@ -75,6 +75,10 @@ enum Samples {
       .shardData(ShardID(1), left: ConfigNumber(3), cursor: []),
       .shardData(ShardID(1), left: ConfigNumber(3), cursor: binary),
       .deleteShard(ShardID(1), left: ConfigNumber(3)), .status,
+      .membership(.add(record.replicas[0])), .membership(.add(record.replicas[1])),
+      .membership(.promote(second)), .membership(.remove(first)),
+      .membership(.replace(first, with: second)), .membership(.transfer(to: nil)),
+      .membership(.transfer(to: second)),
     ] + commands.map { .control(write, $0) } + commands.map { .plan($0) }
 
   static let replies: [Reply.Body] =
@@ -98,7 +102,9 @@ enum Samples {
 
   static let metadata = SnapshotMetadata(
     last: EntryID(index: LogIndex(100), term: Term(4)), stamp: 1_763_697_600_123,
-    membership: Membership(voters: [second, first], outgoing: [first], learners: []),
+    membership: Membership(
+      voters: [second, first], outgoing: [first], learners: [],
+      contexts: [first: binary, second: Array("b".utf8)]),
     membershipIndex: LogIndex(1))
 
   static let raft: [Message.Body] = [
@@ -138,7 +144,11 @@ enum Samples {
     term: Term(3), leader: second, firstIndex: LogIndex(1), lastIndex: LogIndex(9),
     commitIndex: LogIndex(8), appliedIndex: LogIndex(7), snapshotIndex: .zero, journalBytes: 4_096,
     snapshotBytes: 0, configuration: ConfigNumber(6), replicas: record.replicas,
-    voters: [first, second],
+    voters: [first, second], outgoing: [first], learners: [ReplicaID(rawValue: 0xB7)],
+    membershipIndex: LogIndex(4), isMembershipSettled: false,
+    followers: [
+      NodeStatus.Follower(replica: second, match: LogIndex(7), silentMilliseconds: 30)
+    ],
     shards: ShardStatus.allCases.enumerated().map {
       NodeStatus.ShardReport(
         shard: ShardID($0.offset), status: $0.element, isOwned: $0.offset == 1, keys: 3, bytes: 99)
@@ -155,6 +165,18 @@ enum Samples {
       Welcome(
         version: 1, cluster: ClusterID(rawValue: 0xC1), group: GroupID(3),
         identity: GroupIdentity(rawValue: 9), replica: second)),
+    .hello(
+      Hello(
+        versions: 1...1, cluster: ClusterID(rawValue: 0xC1),
+        replica: ReplicaHello(
+          group: .none, identity: GroupIdentity(rawValue: 9), from: first, to: second,
+          incarnation: Incarnation(rawValue: 0xF0), address: "10.0.0.1:7000"))),
+    .welcome(
+      Welcome(
+        version: 1, cluster: ClusterID(rawValue: 0xC1), group: GroupID(3),
+        identity: GroupIdentity(rawValue: 9), replica: second,
+        incarnation: Incarnation(rawValue: 0xF1))),
+    .dismissal(reason: "another folder"),
     .goodbye(reason: "too many \"connections\""),
   ]
 

@@ -35,7 +35,7 @@ restart() {
 # Gives a group's node a successor. The file `replaced` in the folder of the new node names the old
 # one, so that a replacement that was interrupted goes on.
 replace() {
-  local old=${1:-} g new number numbers id GROUP_ID REPLICA_IDS
+  local old=${1:-} g new number numbers id GROUP_ID
   need_made
   load
   find_programs

@@ -1,0 +1,122 @@
+import Basics
+import Raft
+import ShardMap
+import Testing
+import Wire
+
+@testable import ShardKVServer
+
+@Suite("Who is a member, by which folder")
+struct MemberTests {
+  private let other = ReplicaID(rawValue: 0xB2)
+
+  private func hello(_ incarnation: UInt64) -> [UInt8] {
+    FrameCodec.encode(
+      .hello(
+        Hello(
+          versions: 1...1, cluster: ClusterID(rawValue: 1),
+          replica: ReplicaHello(
+            group: GroupID(4), identity: GroupIdentity(rawValue: 2), from: other,
+            to: ReplicaID(rawValue: 3), incarnation: Incarnation(rawValue: incarnation),
+            address: "127.0.0.1:7112"))))
+  }
+
+  /// A leader that has taken in a learner.
+  private func leader() throws -> (LoneNode<ShardGroupService>, ConnectionID) {
+    var node = try LoneNode<ShardGroupService>(group: 4)
+    node.pass(milliseconds: 2_000)
+    let client = try node.client(1)
+    let address = ReplicaAddress(id: other, peer: "127.0.0.1:7112")
+    #expect(try node.ask(.membership(.add(address)), on: client) == .done(.zero))
+    return (node, client)
+  }
+
+  @Test func contextIsReadAsItWasWritten() {
+    let member = Member(
+      address: ReplicaAddress(id: other, peer: "a:1", redis: "b:2", http: "c:3"),
+      incarnation: Incarnation(rawValue: 7))
+    #expect(Member(other, encoded: member.encoded()) == member)
+    for count in 0..<member.encoded().count {
+      #expect(Member(other, encoded: Array(member.encoded().prefix(count))) == nil)
+    }
+  }
+
+  @Test func learnerIsListedWithItsAddressAndDoesNotVote() throws {
+    var (node, client) = try leader()
+    guard case .status(let status) = try node.ask(.status, on: client) else {
+      Issue.record("no status")
+      return
+    }
+    #expect(status.voters == [ReplicaID(rawValue: 3)])
+    #expect(status.learners == [other])
+    #expect(status.replicas.map(\.peer) == ["127.0.0.1:7111", "127.0.0.1:7112"])
+    #expect(status.isMembershipSettled)
+  }
+
+  @Test func folderIsBoundOnceAndAnotherIsDismissed() throws {
+    var (node, _) = try leader()
+    let first = node.accept(2)
+    node.receive(hello(70), on: first)
+    #expect(!node.closed.contains(first))
+    node.pass(milliseconds: 100)
+    let second = node.accept(3)
+    node.receive(hello(71), on: second)
+    #expect(node.closed.contains(second))
+    let messages = try node.messages(on: second)
+    guard case .dismissal(let reason)? = messages.first else {
+      Issue.record("not dismissed: \(messages)")
+      return
+    }
+    #expect(reason.contains("shardkv-cli group replace 4 00000000000000b2"))
+    let again = node.accept(4)
+    node.receive(hello(70), on: again)
+    #expect(!node.closed.contains(again))
+  }
+
+  @Test func whoIsDismissedByItsGroupStops() throws {
+    var (node, _) = try leader()
+    let connection = node.accept(2)
+    node.receive(hello(70), on: connection)
+    node.receive(FrameCodec.encode(.dismissal(reason: "made anew")), on: connection)
+    #expect(node.stop == .dismissed("made anew"))
+  }
+
+  @Test func clientCannotDismiss() throws {
+    var (node, client) = try leader()
+    node.receive(FrameCodec.encode(.dismissal(reason: "made anew")), on: client)
+    #expect(node.stop == nil)
+    #expect(node.closed.contains(client))
+  }
+
+  @Test func silentLearnerIsNotPromotedAndSaysWhy() throws {
+    var (node, client) = try leader()
+    node.pass(milliseconds: 1_000)
+    guard
+      case .refused(.invalid(let reason)) = try node.ask(.membership(.promote(other)), on: client)
+    else {
+      Issue.record("promoted")
+      return
+    }
+    #expect(reason.contains("lacks"))
+    #expect(try node.ask(.membership(.remove(other)), on: client) == .done(.zero))
+  }
+
+  @Test func addressOfAMemberIsNotGivenToAnother() throws {
+    var (node, client) = try leader()
+    let address = ReplicaAddress(id: ReplicaID(rawValue: 0xC3), peer: "127.0.0.1:7112")
+    guard
+      case .refused(.invalid(let reason)) = try node.ask(.membership(.add(address)), on: client)
+    else {
+      Issue.record("added")
+      return
+    }
+    #expect(reason.contains("is the address of"))
+  }
+
+  @Test func aloneItDrainsAtOnce() throws {
+    var node = try LoneNode<ShardGroupService>(group: 4)
+    node.pass(milliseconds: 2_000)
+    node.take([.stop])
+    #expect(node.stop == .drained)
+  }
+}
