@@ -90,8 +90,8 @@ extension Node {
     of replica: ReplicaID, _ found: Incarnation, _ known: Incarnation
   ) -> String {
     "replica \(replica) of group \(identity.group) has folder \(found), and the group knows it "
-      + "with folder \(known). One that lost its folder has forgotten its votes and cannot come back "
-      + "under its old id: make a folder for a new id with 'shardkv-server init --join', run it, "
+      + "with folder \(known). One that lost its folder has forgotten its votes and cannot come "
+      + "back under its old id: make a folder for a new id with 'shardkv-server init --join', run it, "
       + "then 'shardkv-cli group replace \(identity.group) \(replica) NEW=HOST:PORT'"
   }
 
