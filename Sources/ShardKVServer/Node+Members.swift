@@ -91,8 +91,8 @@ extension Node {
   ) -> String {
     "replica \(replica) of group \(identity.group) has folder \(found), and the group knows it "
       + "with folder \(known). One that lost its folder has forgotten its votes and cannot come "
-      + "back under its old id: make a folder for a new id with 'shardkv-server init --join', run it, "
-      + "then 'shardkv-cli group replace \(identity.group) \(replica) NEW=HOST:PORT'"
+      + "back under its old id: make a folder for a new id with 'shardkv-server init --join', run "
+      + "it, then 'shardkv-cli group replace \(identity.group) \(replica) NEW=HOST:PORT'"
   }
 
   /// The group does not know this replica's folder: it must not go on.
