@@ -47,7 +47,10 @@ package enum MultiKeyCommand: Hashable, Sendable {
       case "db" where index + 1 < arguments.count:
         index += 1
         database = try integer(arguments[index])
-        guard Int32(exactly: database) != nil else { throw .notAnInteger }
+        guard Int32(exactly: database) != nil else {
+          throw CommandError(
+            "ERR value is out of range, value must between \(Int32.min) and \(Int32.max)")
+        }
         guard database >= 0, database < databases else {
           throw CommandError("ERR DB index is out of range")
         }
