@@ -45,7 +45,7 @@ let package = Package(
     target("ShardKV", ["Basics", "ShardMap", "Sessions"]),
     target("Journal", ["Basics", "Checksums", "ShardMap", "Raft"]),
     target("Wire", ["Basics", "Checksums", "ShardMap", "Sessions", "Raft"]),
-    target("Clerk", ["Basics", "ShardMap", "Sessions", "Wire"]),
+    target("Clerk", ["Basics", "ShardMap", "Sessions", "Balancing", "Wire"]),
     target(
       "ShardKVServer",
       [

@@ -126,6 +126,17 @@ package struct BackendPool: Sendable {
     }
   }
 
+  /// A backend failed and is to be left alone for so many nanoseconds: more often the longer it has
+  /// been failing, say. Another set of backends brings back the limits of the pool.
+  package mutating func rest(_ address: BackendAddress, for time: UInt64) {
+    change(address) { $0.limits.failTimeout = time }
+  }
+
+  /// Forgets the failures of a backend that showed by other means than a request that it is well.
+  package mutating func forgive(_ address: BackendAddress) {
+    change(address) { $0.fails = 0 }
+  }
+
   /// Switches a backend off, for example to drain it, or on again. Unknown ones are ignored.
   package mutating func setEnabled(_ address: BackendAddress, _ isEnabled: Bool) {
     change(address) { $0.health.isEnabled = isEnabled }

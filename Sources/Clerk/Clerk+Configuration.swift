@@ -3,16 +3,21 @@ import ShardMap
 import Wire
 
 extension Clerk {
-  /// Sees to it that the newest configuration is asked for once, soon: one question at a time, and
-  /// not again at once, however many operations want it.
+  /// Sees to it that the newest configuration is asked for once, soon: one question at a time,
+  /// after a pause that many clerks do not draw alike, however many operations want it. The first
+  /// one is asked for at once.
   mutating func requestRefresh() {
     guard refreshOperation == nil, !isRefreshScheduled, userCount > 0 else { return }
-    if now.monotonic < refreshAllowedAt {
-      isRefreshScheduled = true
-      timers.push(.refresh, at: refreshAllowedAt)
-    } else {
-      refreshOperation = start(Pending(.refresh, deadline: .max))
-    }
+    if configuration == nil, fruitlessRefreshes == 0 { return refresh() }
+    isRefreshScheduled = true
+    let pause = jitter(settings.refresh) << UInt64(min(fruitlessRefreshes, 4))
+    timers.push(.refresh, at: now.monotonic + pause)
+  }
+
+  mutating func refresh() {
+    guard refreshOperation == nil, userCount > 0 else { return }
+    fruitlessRefreshes += 1
+    refreshOperation = start(Pending(.refresh, deadline: .max))
   }
 
   /// Takes a configuration that a controller gave; older ones change nothing.
@@ -25,9 +30,11 @@ extension Clerk {
       let isNews = newer.number > configuration.number
       self.configuration = newer
       if !isNews { return }
+      overrides = overrides.filter { $0.value.number > newer.number }
     } else {
       configuration = newer
     }
+    fruitlessRefreshes = 0
     let waiting = waitingForConfiguration
     waitingForConfiguration = []
     for ticket in waiting where isCurrent(ticket) { enter(.ready, ticket.operation) }
@@ -36,7 +43,6 @@ extension Clerk {
 
   mutating func refreshEnded() {
     refreshOperation = nil
-    refreshAllowedAt = now.monotonic + jitter(settings.refresh)
     // Whoever is in a pause asks again after it; the tickets of others are spent.
     waitingForConfiguration = waitingForConfiguration.filter { isCurrent($0) }
   }

@@ -24,6 +24,9 @@ extension Clerk {
     for group in configuration.groupIDs + configuration.departed.keys.sorted() {
       known.formUnion(configuration.record(of: group)?.peerAddresses ?? [])
     }
+    for shard in overrides.keys.sorted() {
+      known.formUnion(overrides[shard]?.owner.record.peerAddresses ?? [])
+    }
     // A leader that was hinted at may be missing from the list of controllers that was given.
     if let leader = parties[.controllers]?.preferred { known.insert(leader) }
     for index in endpoints.indices
@@ -51,7 +54,7 @@ extension Clerk {
     endpoints[index].queue.append((ticket, party))
   }
 
-  private mutating func connect(_ index: Int) {
+  mutating func connect(_ index: Int) {
     let connection = ConnectionID(rawValue: nextConnection)
     nextConnection += 1
     connections[connection] = index
@@ -86,6 +89,7 @@ extension Clerk {
     enter(.inFlight(request), id)
     timeouts.append((request, now.monotonic + settings.attemptTimeout))
     endpoints[index].inFlight += 1
+    parties[party]?.pool.began(endpoints[index].backend)
     FrameCodec.encode(
       .request(Request(id: request, body: body)), into: &endpoints[index].output)
     touch(index)
@@ -181,6 +185,7 @@ extension Clerk {
       }
       cluster = welcome.cluster
       endpoints[index].welcome = welcome
+      proved(index)
       endpoints[index].decoder.limits = .conversation
       touch(index)
     case .reply(let reply) where endpoints[index].welcome != nil:
@@ -202,12 +207,9 @@ extension Clerk {
     let queued = endpoints[index].queue.removeAll()
     let address = endpoints[index].address
     var fresh = Endpoint(address: address)
-    if !wasAtRest {
-      // To find out that nobody answers costs a whole timeout, so that is tried ever less often.
-      let doublings = isSilent ? UInt64(min(endpoints[index].failures, 3)) : 0
-      fresh.failures = endpoints[index].failures + 1
-      fresh.retryAt = now.monotonic + jitter(settings.reconnect) << doublings
-    }
+    fresh.party = endpoints[index].party
+    fresh.failures = endpoints[index].failures
+    if !wasAtRest { suspect(&fresh, isSilent) }
     fresh.isTouched = endpoints[index].isTouched
     endpoints[index] = fresh
 
@@ -216,6 +218,7 @@ extension Clerk {
     for request in requests {
       guard let attempt = attempts.remove(request) else { continue }
       if failed.insert(attempt.party).inserted { linkFailed(attempt.party, address) }
+      parties[attempt.party]?.pool.ended(fresh.backend, .abandoned, now: now.monotonic)
       attemptEnded(attempt.operation, problem, address, mayHaveBeenApplied: true)
     }
     for (ticket, party) in queued where isCurrent(ticket) {
@@ -227,8 +230,8 @@ extension Clerk {
   private mutating func linkFailed(_ party: Party, _ address: String) {
     passOver(address, of: party)
     parties[party]?.failures += 1
-    guard case .group(let group, _) = party, let failures = parties[party]?.failures,
-      let replicas = configuration?.record(of: group)?.replicas.count
+    guard case .group = party, let failures = parties[party]?.failures,
+      let replicas = parties[party]?.addresses.count
     else { return }
     // Nobody of the group can be reached by these addresses: there may be new ones.
     if replicas > 0, failures % replicas == 0 { requestRefresh() }

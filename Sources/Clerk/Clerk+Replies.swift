@@ -1,3 +1,4 @@
+import Balancing
 import Basics
 import ShardMap
 import Wire
@@ -11,8 +12,11 @@ extension Clerk {
     let id = attempt.operation
     attempts[reply.id] = nil
     endpoints[index].failures = 0
-    endpoints[index].retryAt = 0
-    if !attempt.isLate { requestEnded(index) }
+    if !attempt.isLate {
+      let took = now.monotonic - min(attempt.sentAt, now.monotonic)
+      requestEnded(index, attempt.party, .success, took: took)
+    }
+    if parties[attempt.party]?.failures ?? 0 > 0 { parties[attempt.party]?.failures = 0 }
     if case .refused(let refusal) = reply.body {
       // The attempt that followed brings its own refusal.
       guard !attempt.isLate, let pending = operations[id] else { return }
@@ -24,17 +28,19 @@ extension Clerk {
       if !attempt.isLate { enter(.ready, id) }
       return failLink(index, "gave an answer to something else", isClosed: false)
     }
-    let state = parties[attempt.party] ?? PartyState()
-    if state.failures > 0 || state.preferred != endpoints[index].address {
-      parties[attempt.party] = PartyState(
-        preferred: endpoints[index].address, cursor: state.cursor)
+    if !work.isStaleRead, parties[attempt.party]?.preferred != endpoints[index].address {
+      parties[attempt.party]?.preferred = endpoints[index].address
     }
     complete(id, work, reply.body)
   }
 
   /// A request no longer takes up its connection.
-  private mutating func requestEnded(_ index: Int) {
+  private mutating func requestEnded(
+    _ index: Int, _ party: Party, _ outcome: Outcome, took: UInt64? = nil
+  ) {
     endpoints[index].inFlight -= 1
+    parties[party]?.pool.ended(
+      endpoints[index].backend, outcome, now: now.monotonic, took: took)
     if !endpoints[index].queue.isEmpty { touch(index) }
   }
 
@@ -66,17 +72,10 @@ extension Clerk {
       let isNews = (parties[attempt.party]?.preferred ?? address) == address
       if isNews { passOver(address, of: attempt.party, hint: hint == address ? nil : hint) }
       followHint(id, pending, hint, attempt.party, address)
-    case .wrongGroup(let number):
-      let problem = "\(address), in configuration \(number), does not serve the key's shard"
-      if let configuration, number < configuration.number {
-        // It will get there.
-        operations[id]?.lastProblem = problem
-        pause(id)
-      } else {
-        waitForConfiguration(id, problem)
-      }
+    case .wrongGroup(let number, let owner): wrongGroup(id, pending, attempt, number, owner)
     case .notReady:
       operations[id]?.lastProblem = "\(address) is not ready"
+      if pending.work.isStaleRead { return askAnother(id, attempt) }
       rest(id, pending, address, attempt.party)
     case .overloaded:
       operations[id]?.lastProblem = "\(address) is overloaded"
@@ -107,8 +106,9 @@ extension Clerk {
     _ id: OperationID, _ pending: Pending, _ hint: String?, _ party: Party, _ address: String
   ) {
     guard let hint, hint != address, pending.hops < 3,
-      let index = endpoint(at: hint, isHint: true), endpoints[index].retryAt <= now.monotonic
+      let index = endpoint(at: hint, isHint: true), !endpoints[index].isSuspect
     else {
+      if let hint, hint != address { probeHinted(hint) }
       passOver(address, of: party)
       return pause(id)
     }
@@ -134,7 +134,10 @@ extension Clerk {
     }
     let id = attempt.operation
     attempts[request]?.isLate = true
-    requestEnded(index)
+    requestEnded(index, attempt.party, .abandoned)
+    if operations[id]?.work.isStaleRead == true {
+      operations[id]?.tried.append(endpoints[index].backend)
+    }
     operations[id]?.late.append(request)
     if let oldest = operations[id]?.late.first, (operations[id]?.late.count ?? 0) > 4 {
       operations[id]?.late.removeFirst()
@@ -189,7 +192,7 @@ extension Clerk {
     if pending.work.isUser { userCount -= 1 }
     if case .inFlight(let request) = pending.state, let attempt = attempts[request] {
       attempts[request] = nil
-      requestEnded(attempt.endpoint)
+      requestEnded(attempt.endpoint, attempt.party, .abandoned)
     }
     for request in pending.late { attempts[request] = nil }
     switch pending.work {

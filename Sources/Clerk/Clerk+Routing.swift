@@ -9,12 +9,10 @@ extension Clerk {
   package func route(_ key: [UInt8]) -> (
     shard: ShardID, group: GroupID, addresses: [String], configuration: ConfigNumber
   )? {
-    guard let configuration else { return nil }
-    let shard = configuration.layout.shard(of: key)
-    let group = configuration.owner(of: shard)
-    return (
-      shard, group, configuration.groups[group]?.peerAddresses ?? [], configuration.number
-    )
+    guard let shard = configuration?.layout.shard(of: key), let owner = knownOwner(of: shard),
+      let number = knownNumber(of: shard)
+    else { return nil }
+    return (shard, owner.group, owner.record?.peerAddresses ?? [], number)
   }
 
   /// Brings an operation as far as it gets now: onto a connection, or into a state that ends by a
@@ -27,7 +25,7 @@ extension Clerk {
       guard takeNumber(id, in: key) else { return }
     }
     let party = destination.party
-    guard let endpoint = choose(party, destination.addresses) else {
+    guard let endpoint = choose(party, destination, for: id) else {
       let addresses = destination.addresses
       let retryAt = addresses.compactMap { endpointIndex[$0].map { endpoints[$0].retryAt } }.min()
       return pause(id, until: max(retryAt ?? 0, now.monotonic + jitter(settings.pause)))
@@ -49,11 +47,10 @@ extension Clerk {
       return Destination(party: .group(group, record.identity), record: newest(record, of: group))
     case .user(.membership):
       return Destination(party: .controllers, plain: controllers)
-    case .user(.get(let key)), .user(.write(let key, _)):
+    case .user(.get(let key, _)), .user(.write(let key, _)):
       guard let shard = configuration?.layout.shard(of: key) else {
         return waitForConfiguration(id, "no configuration from the controller yet")
       }
-      operations[id]?.shard = shard
       return owner(of: shard, id)
     case .openSession(.some(let shard)): return owner(of: shard, id)
     }
@@ -68,13 +65,12 @@ extension Clerk {
   }
 
   private mutating func owner(of shard: ShardID, _ id: OperationID) -> Destination? {
-    guard let configuration else {
+    operations[id]?.shard = shard
+    guard let (group, known) = knownOwner(of: shard), let number = knownNumber(of: shard) else {
       return waitForConfiguration(id, "no configuration from the controller yet")
     }
-    let group = configuration.owner(of: shard)
-    guard let record = configuration.groups[group] else {
-      return waitForConfiguration(
-        id, "no group owns shard \(shard) in configuration \(configuration.number)")
+    guard let record = known else {
+      return waitForConfiguration(id, "no group owns shard \(shard) in configuration \(number)")
     }
     guard !record.replicas.isEmpty else {
       return waitForConfiguration(id, "group \(group) has registered no addresses")
@@ -97,47 +93,6 @@ extension Clerk {
       }
     }
     return nil
-  }
-
-  /// The endpoint to try: the leader if it is known, else the next address in turn; none that
-  /// failed a moment ago.
-  private mutating func choose(
-    _ party: Party, _ allAddresses: @autoclosure () -> [String]
-  ) -> Int? {
-    let state = parties[party] ?? PartyState()
-    if let preferred = state.preferred, let index = endpoint(at: preferred, isHint: true),
-      endpoints[index].retryAt <= now.monotonic
-    {
-      return index
-    }
-    let addresses = allAddresses()
-    for step in 0..<addresses.count {
-      let address = addresses[(state.cursor + step) % addresses.count]
-      guard let index = endpoint(at: address, isHint: false),
-        endpoints[index].retryAt <= now.monotonic
-      else { continue }
-      return index
-    }
-    return nil
-  }
-
-  /// The leader of a party is somewhere else than at `address`, or it is not known where.
-  mutating func passOver(_ address: String, of party: Party, hint: String? = nil) {
-    var state = parties[party] ?? PartyState()
-    if state.preferred == address { state.preferred = nil }
-    if let hint { state.preferred = hint }
-    state.cursor = (addresses(of: party).firstIndex(of: address) ?? state.cursor) + 1
-    // Parties of the past are few; should they ever be many, hints are cheap to learn again.
-    if parties.count > 1_024 { parties = [:] }
-    parties[party] = state
-  }
-
-  private func addresses(of party: Party) -> [String] {
-    switch party {
-    case .controllers: controllers
-    case .group(let group, _): configuration?.record(of: group)?.peerAddresses ?? []
-    case .node(let address): [address]
-    }
   }
 
   /// Makes an operation wait a little: longer the more often it had to.

@@ -19,6 +19,8 @@ package struct Clerk: Sendable {
 
   /// The newest configuration seen.
   package internal(set) var configuration: Configuration?
+  /// What groups said of single shards since.
+  var overrides: [ShardID: ShardOverride] = [:]
   var operations = Slab<Pending>()
   /// Operations of callers; without any, what the clerk does for itself rests too.
   var userCount = 0
@@ -45,8 +47,9 @@ package struct Clerk: Sendable {
   var freedSessions: [ShardID?] = []
 
   var refreshOperation: OperationID?
-  var refreshAllowedAt: UInt64 = 0
   var isRefreshScheduled = false
+  /// Questions for the newest configuration since one brought something newer.
+  var fruitlessRefreshes = 0
   private var next: UInt64?
 
   /// - Parameters: - controllers: addresses of controller replicas; some are enough, their hints
@@ -164,7 +167,7 @@ package struct Clerk: Sendable {
         }
       case .refresh:
         isRefreshScheduled = false
-        requestRefresh()
+        refresh()
       }
     }
   }

@@ -9,10 +9,18 @@ package struct OperationID: RawRepresentable, Hashable, Comparable, Sendable {
   package static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
 }
 
+/// What a read has to have seen.
+package enum ReadConsistency: Hashable, Sendable {
+  /// Every write that was acknowledged before the read began.
+  case linearizable
+  /// Whatever any replica of the owning group has applied; the answer is ``Reply/Body/stale(_:)``,
+  /// which tells how old that may be.
+  case stale
+}
+
 /// What a ``Clerk`` can be asked to do.
 package enum ClerkOperation: Hashable, Sendable {
-  /// A linearizable read.
-  case get(key: [UInt8])
+  case get(key: [UInt8], ReadConsistency = .linearizable)
   /// A write, at most once however often it has to be sent.
   case write(key: [UInt8], WriteOperation)
   /// The configuration of that number, or the newest.

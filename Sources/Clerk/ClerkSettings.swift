@@ -10,7 +10,11 @@ package struct ClerkSettings: Sendable {
   /// The pause before connecting again to an address that failed; up to eight times longer when it
   /// goes on saying nothing.
   package var reconnect = 20 * nanosecondsPerMillisecond...200 * nanosecondsPerMillisecond
-  /// The least time between two questions for the newest configuration.
+  /// How long an address that said nothing is left alone while there are others: the first time,
+  /// and the longest after doublings.
+  package var rest = 1_000 * nanosecondsPerMillisecond...10_000 * nanosecondsPerMillisecond
+  /// The pause before asking for the newest configuration, drawn anew each time, and up to sixteen
+  /// times longer while there is none that is newer.
   package var refresh = 20 * nanosecondsPerMillisecond...60 * nanosecondsPerMillisecond
   /// Operations under way; more fail at once as unavailable.
   package var operationsMax = 65_536

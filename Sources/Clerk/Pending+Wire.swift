@@ -9,7 +9,8 @@ extension Pending.Work {
     switch self {
     case .refresh: .query(nil)
     case .openSession(let shard): .openSession(shard)
-    case .user(.get(let key)): .get(key: key)
+    case .user(.get(let key, .linearizable)): .get(key: key)
+    case .user(.get(let key, .stale)): .staleGet(key: key)
     case .user(.write(let key, let operation)): write.map { .write($0, key: key, operation) }
     case .user(.query(let number)): .query(number)
     case .user(.control(let command)): write.map { .control($0, command) }
@@ -24,8 +25,9 @@ extension Pending.Work {
   /// Whether a reply, other than a refusal, is one to this.
   func isAnswered(by reply: Reply.Body) -> Bool {
     switch (self, reply) {
-    case (.refresh, .configuration), (.openSession, .session), (.user(.get), .value),
-      (.user(.get), .noKey), (.user(.write), .written), (.user(.query), .configuration),
+    case (.refresh, .configuration), (.openSession, .session),
+      (.user(.get(_, .linearizable)), .value), (.user(.get(_, .linearizable)), .noKey),
+      (.user(.get(_, .stale)), .stale), (.user(.write), .written), (.user(.query), .configuration),
       (.user(.control), .done), (.user(.plan), .planned), (.user(.plan), .done),
       (.user(.register), .done), (.user(.membership), .done),
       (.user(.toGroup(_, _, .shardData)), .shardChunk),
@@ -63,7 +65,7 @@ extension Clerk {
 
   private func problem(of operation: ClerkOperation) -> String? {
     switch operation {
-    case .get(let key): return keyProblem(key)
+    case .get(let key, _): return keyProblem(key)
     case .write(let key, let change):
       if let problem = keyProblem(key) { return problem }
       switch change {

@@ -1,3 +1,4 @@
+import Balancing
 import Basics
 import Sessions
 import ShardMap
@@ -14,16 +15,6 @@ enum Party: Hashable {
   case controllers
   case group(GroupID, GroupIdentity)
   case node(String)
-}
-
-/// What was learnt of a ``Party``.
-struct PartyState {
-  /// The address of the leader as far as known.
-  var preferred: String?
-  /// Which of the addresses is tried next without a leader.
-  var cursor = 0
-  /// Addresses that failed since the last reply of any.
-  var failures = 0
 }
 
 /// One operation under way.
@@ -63,6 +54,8 @@ struct Pending {
   /// Hints followed without a pause.
   var hops = 0
   var pauses = 0
+  /// Replicas that could not answer a stale read.
+  var tried: [BackendAddress] = []
   var renewals = 0
   var lastProblem = "it was not sent yet"
   var lastEndpoint: String?
@@ -92,6 +85,8 @@ struct Pending {
 extension Pending.Work {
   var isUser: Bool { if case .user = self { true } else { false } }
 
+  var isStaleRead: Bool { if case .user(.get(_, .stale)) = self { true } else { false } }
+
   /// Whether carrying it out changes something.
   var isMutation: Bool {
     switch self {
@@ -116,6 +111,10 @@ struct Attempt {
 /// One address, and the connection to it.
 struct Endpoint {
   var address: String
+  /// The same for pools.
+  var backend: BackendAddress
+  /// Whose pool notes how it does.
+  var party: Party?
   /// `nil`: not connected.
   var connection: ConnectionID?
   /// Who is there; set once the greeting is done.
@@ -128,12 +127,19 @@ struct Endpoint {
   var lastReceived: UInt64 = 0
   /// Failures since the last reply.
   var failures = 0
-  /// Not to be tried before.
+  /// It failed and has not greeted since: nobody is sent there while there are others.
+  var isSuspect = false
+  /// Not to be connected to before.
   var retryAt: UInt64 = 0
+  /// Not to be asked before whether it is well again, while there are others.
+  var restUntil: UInt64 = 0
   /// Has something to be sent at the end of the turn.
   var isTouched = false
 
-  init(address: String) { self.address = address }
+  init(address: String) {
+    self.address = address
+    backend = BackendAddress(address)
+  }
 
   var isIdle: Bool { queue.isEmpty && inFlight == 0 && output.isEmpty }
 }

@@ -7,7 +7,7 @@ import Wire
 /// A client of a shardkv cluster.
 ///
 /// It finds the shards by itself, follows leaders and moving shards, and tries again until the
-/// answer is here or the time is up. Reads are linearizable, and each write is applied at most
+/// answer is here or the time is up. Reads are linearizable unless they say otherwise, and each write is applied at most
 /// once, however often it was sent. It is safe to use from many tasks at once; their requests share
 /// a few connections.
 ///
@@ -72,6 +72,24 @@ public final class KVClient: Sendable {
     switch try await ask(.get(key: key), isWrite: false) {
     case .value(let bytes, let version): return KVValue(bytes: bytes, version: version)
     case .noKey: return nil
+    case let body: throw unexpected(body, isWrite: false)
+    }
+  }
+
+  /// What some replica holds of a key, and how old that may be. Reads of this kind are spread over
+  /// the replicas, also over those that do not lead, and go on while a group has no leader.
+  ///
+  /// - Returns: the value, `nil` if there was none; everything that was acknowledged longer ago than
+  ///   the age is in it.
+  public func getStale(
+    _ key: some KVBytes
+  ) async throws(KVClientError) -> (value: KVValue?, age: Duration) {
+    let key = key.storedBytes
+    try check(key)
+    switch try await ask(.get(key: key, .stale), isWrite: false) {
+    case .stale(let answer):
+      let value = answer.value.map { KVValue(bytes: $0, version: answer.version) }
+      return (value, .milliseconds(Int64(clamping: answer.age)))
     case let body: throw unexpected(body, isWrite: false)
     }
   }

@@ -129,6 +129,7 @@ extension Node {
       }
       keepStranger(replica)
       raft.step(message)
+      noteFreshness(message)
     case (.peer, .dismissal(let reason)): leave(because: reason)
     case (.client, .request(let request)): handle(request, on: connection)
     case (_, .goodbye(let reason)):

@@ -38,6 +38,10 @@ extension Node {
     let asker = Asker(connection: connection, request: request.id)
     if case .status = request.body { return reply(asker, .status(status())) }
     if case .membership(let command) = request.body { return handle(command, asker) }
+    if case .query(nil) = request.body { counters.configurationFetches += 1 }
+    if case .staleGet(let key) = request.body, identity.group != .none {
+      return reply(asker, staleRead(key))
+    }
     if let answer = service.answerAnywhere(request.body) { return reply(asker, answer) }
     handleLeading(asker, request.body)
   }

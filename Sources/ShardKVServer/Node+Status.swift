@@ -28,6 +28,7 @@ extension Node {
 
   private var counterList: [NodeStatus.Counter] {
     [
+      NodeStatus.Counter(name: "configurationFetches", value: counters.configurationFetches),
       NodeStatus.Counter(name: "connections", value: UInt64(accepted.count)),
       NodeStatus.Counter(name: "elections", value: counters.elections),
       NodeStatus.Counter(name: "leaderships", value: counters.leaderships),

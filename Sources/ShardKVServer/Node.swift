@@ -66,6 +66,9 @@ package struct Node<Service: NodeService>: Sendable where Service.Machine: Senda
   var nextReadContext: UInt64 = 1
   var waitingReads: Int { readRounds.reduce(newReads.count) { $0 + $1.readers.count } }
 
+  /// Of the applied state, for reads that any replica answers.
+  var freshness = Freshness()
+
   // Errands of a leader.
   var errands: [OperationID: Errand] = [:]
   /// Errands that are not to be begun again: asked (`nil`) or proposed at this index.
@@ -104,6 +107,7 @@ package struct Node<Service: NodeService>: Sendable where Service.Machine: Senda
     beginReads()
     settle()
     continueHandOver()
+    updateFreshness()
     writeSnapshot()
     flushJournal()
     drain()
@@ -229,6 +233,8 @@ package struct NodeCounters: Hashable, Sendable {
   package var callsSent: UInt64 = 0
   package var messagesReceived: UInt64 = 0
   package var requests: UInt64 = 0
+  /// Questions for the newest configuration, which clients ask.
+  package var configurationFetches: UInt64 = 0
   package var snapshotsMade: UInt64 = 0
   package var snapshotsReceived: UInt64 = 0
 }

@@ -20,10 +20,13 @@ package struct ShardGroupService: NodeService {
   private var registered: (term: Term, record: GroupRecord)?
   /// When to look for a newer configuration, monotonic nanoseconds.
   private var nextPoll: UInt64 = 0
+  /// Spreads the looks of many groups, which would else meet after a common pause.
+  private var random: SeededGenerator
 
   package init(identity: ReplicaIdentity, settings: NodeSettings) {
     self.identity = identity
     self.settings = settings
+    random = SeededGenerator(seed: identity.replica.rawValue)
     machine = ShardGroupMachine(
       group: identity.group, identity: identity.groupIdentity, layout: identity.layout,
       bugs: settings.bugs)
@@ -36,7 +39,7 @@ package struct ShardGroupService: NodeService {
     case .write(let answer): return .reply(.written(answer))
     case .expired: return .reply(.refused(.sessionExpired))
     case .tooLarge: return .reply(.refused(Self.tooLarge))
-    case .wrongGroup: return .reply(wrongGroup)
+    case .wrongGroup: return .reply(wrongGroup(entry))
     case .done: return .reply(.done(machine.configuration.number))
     }
   }
@@ -45,7 +48,26 @@ package struct ShardGroupService: NodeService {
     "the value would be larger than \(Limits.valueBytesMax) bytes, or the key than "
       + "\(Limits.keyBytesMax): nothing was changed")
 
-  private var wrongGroup: Reply.Body { .refused(.wrongGroup(machine.configuration.number)) }
+  /// Who has the shard instead, as far as this group knows: it spares the client the controller.
+  private func wrongGroup(_ shard: ShardID) -> Reply.Body {
+    let configuration = machine.configuration
+    let group = configuration.owner(of: shard)
+    let owner = configuration.groups[group].map {
+      ShardOwner(group: group, since: configuration.shards[shard.index].since, record: $0)
+    }
+    return .refused(.wrongGroup(configuration.number, owner: owner))
+  }
+
+  private func wrongGroup(_ key: [UInt8]) -> Reply.Body {
+    wrongGroup(identity.layout.shard(of: key))
+  }
+
+  private func wrongGroup(_ entry: Entry) -> Reply.Body {
+    guard case .write(_, let key, _)? = try? ShardGroupMachine.decode(entry.payload) else {
+      return .refused(.wrongGroup(machine.configuration.number))
+    }
+    return wrongGroup(key)
+  }
 
   package mutating func advanceClock(to stamp: UInt64) { machine.advanceClock(to: stamp) }
 
@@ -57,7 +79,7 @@ package struct ShardGroupService: NodeService {
       if let session = machine.issueSession(shard: shard, nonce: nonce) {
         .reply(.session(session))
       } else {
-        .reply(wrongGroup)
+        .reply(wrongGroup(shard))
       }
     case .deleteShard(let shard, let left):
       switch machine.deletion(shard, left: left) {
@@ -74,7 +96,7 @@ package struct ShardGroupService: NodeService {
 
   private func admit(_ id: WriteID, _ key: [UInt8], _ operation: WriteOperation) -> Admission {
     switch machine.refusal(write: id, key: key, operation: operation) {
-    case .wrongGroup: .reply(wrongGroup)
+    case .wrongGroup: .reply(wrongGroup(key))
     case .notReady: .reply(.refused(.notReady))
     case .expired: .reply(.refused(.sessionExpired))
     case .tooLarge: .reply(.refused(Self.tooLarge))
@@ -88,7 +110,7 @@ package struct ShardGroupService: NodeService {
     switch machine.read(key: key) {
     case .value(let value, let version): return .value(value, version: version)
     case .noKey: return .noKey
-    case .wrongGroup: return wrongGroup
+    case .wrongGroup: return wrongGroup(key)
     case .notReady: return .refused(.notReady)
     }
   }
@@ -116,8 +138,8 @@ package struct ShardGroupService: NodeService {
       add(.registration, .register(identity.group, record))
     }
     if leader.now.monotonic >= nextPoll, let wanted = machine.wantedConfiguration {
-      nextPoll =
-        leader.now.monotonic + settings.pollMilliseconds * nanosecondsPerMillisecond
+      let poll = Int(settings.pollMilliseconds * nanosecondsPerMillisecond)
+      nextPoll = leader.now.monotonic + UInt64(random.next(in: poll * 3 / 4...poll * 5 / 4))
       add(.configuration, .query(wanted))
     }
     for duty in machine.duties() {

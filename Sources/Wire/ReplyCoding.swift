@@ -12,6 +12,12 @@ extension Reply {
       writer.content("value", value)
       writer.wide("version", version)
     case .noKey: writer.plain("noKey", id)
+    case .stale(let answer):
+      writer.open("stale")
+      writer.wide("id", id)
+      if let value = answer.value { writer.content("value", value) }
+      writer.wide("version", answer.version)
+      writer.wide("age", answer.age)
     case .written(.written(let version)):
       writer.plain("written", id)
       writer.wide("version", version)
@@ -47,6 +53,11 @@ extension Reply {
       body = .value(try object.content("value"), version: try object.counter("version"))
     case "written": body = .written(.written(version: try object.counter("version")))
     case "noKey": body = .noKey
+    case "stale":
+      body = .stale(
+        StaleValue(
+          value: object.has("value") ? try object.content("value") : nil,
+          version: try object.counter("version"), age: try object.counter("age")))
     case "missing": body = .written(.missing)
     case "compareFailed": body = .written(.compareFailed)
     case "session": body = .session(try object.session("session"))
@@ -66,6 +77,7 @@ extension Reply.Body {
   fileprivate var sizeHint: Int {
     switch self {
     case .value(let value, _): value.count + 96
+    case .stale(let answer): (answer.value?.count ?? 0) + 112
     case .shardChunk(let chunk): chunk.count + 96
     case .configuration(let configuration), .planned(let configuration):
       configuration.shards.count * 56 + 1_024
@@ -86,9 +98,16 @@ extension FrameWriter {
     case .wrongLeader(let hint):
       plain("wrongLeader", id)
       if let hint { text("hint", hint) }
-    case .wrongGroup(let number):
+    case .wrongGroup(let configuration, let owner):
       plain("wrongGroup", id)
-      wide("number", number.rawValue)
+      wide("number", configuration.rawValue)
+      if let owner {
+        object("owner") { writer in
+          writer.number("group", owner.group.rawValue)
+          writer.wide("since", owner.since.rawValue)
+          writer.groupRecord(owner.record)
+        }
+      }
     case .notReady: plain("notReady", id)
     case .overloaded: plain("overloaded", id)
     case .sessionExpired: plain("sessionExpired", id)
@@ -104,7 +123,10 @@ extension Refusal {
   fileprivate init(_ object: JSONObject) throws(WireError) {
     switch try object.word("type") {
     case "wrongLeader": self = .wrongLeader(hint: try object.optionalText("hint"))
-    case "wrongGroup": self = .wrongGroup(try object.configNumber("number"))
+    case "wrongGroup":
+      self = .wrongGroup(
+        try object.configNumber("number"),
+        owner: object.has("owner") ? try ShardOwner(object.object("owner")) : nil)
     case "notReady": self = .notReady
     case "overloaded": self = .overloaded
     case "sessionExpired": self = .sessionExpired
@@ -112,5 +134,14 @@ extension Refusal {
     case "invalid": self = .invalid(try object.text("reason"))
     case let word: throw .unknownType(word.description)
     }
+  }
+}
+
+extension ShardOwner {
+  fileprivate init(_ object: JSONObject) throws(WireError) {
+    self.init(
+      group: try object.group("group"), since: try object.configNumber("since"),
+      record: try GroupRecord(object))
+    if group == .none { throw .badField("group", problem: "is 0, which owns nothing") }
   }
 }

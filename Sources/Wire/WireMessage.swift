@@ -95,6 +95,8 @@ package struct Request: Hashable, Sendable {
   package enum Body: Hashable, Sendable {
     /// To a shard group: a linearizable read.
     case get(key: [UInt8])
+    /// To any replica of a shard group: a read of what it has applied.
+    case staleGet(key: [UInt8])
     /// To a shard group: a write, once.
     case write(WriteID, key: [UInt8], WriteOperation)
     /// To a shard group: a new session of one shard; to a controller with `nil`.
@@ -134,6 +136,8 @@ package struct Reply: Hashable, Sendable {
     case value([UInt8], version: UInt64)
     /// The key does not exist.
     case noKey
+    /// To `staleGet`: what the replica holds, and how old that may be.
+    case stale(StaleValue)
     case written(WriteAnswer)
     case session(SessionID)
     case configuration(Configuration)
@@ -154,8 +158,9 @@ package struct Reply: Hashable, Sendable {
 package enum Refusal: Hashable, Sendable {
   /// Ask the leader, at this address if known.
   case wrongLeader(hint: String?)
-  /// The key's shard is not served here; the number of the configuration this group is in.
-  case wrongGroup(ConfigNumber)
+  /// The key's shard is not served here; the number of the configuration this group is in, and who
+  /// owns the shard in it (`nil`: nobody).
+  case wrongGroup(ConfigNumber, owner: ShardOwner? = nil)
   /// Not now: the shard or the configuration is not here yet. Ask again a little later.
   case notReady
   /// Too much is under way. Ask again later.
@@ -166,4 +171,36 @@ package enum Refusal: Hashable, Sendable {
   case outcomeUnknown
   /// It can never be carried out; the text says why and what to do.
   case invalid(String)
+}
+
+/// The owner of one shard, as a group that does not serve it knows it.
+package struct ShardOwner: Hashable, Sendable {
+  package var group: GroupID
+  /// The configuration in which it became the owner.
+  package var since: ConfigNumber
+  package var record: GroupRecord
+
+  package init(group: GroupID, since: ConfigNumber, record: GroupRecord) {
+    self.group = group
+    self.since = since
+    self.record = record
+  }
+}
+
+/// What one replica holds of a key.
+package struct StaleValue: Hashable, Sendable {
+  /// `nil`: the key does not exist.
+  package var value: [UInt8]?
+  /// 0 without a value.
+  package var version: UInt64
+  /// Every write that was acknowledged longer ago than this is in it; milliseconds. The time that a
+  /// message of the leader was under way is not counted. A leader says 0: as far as it knows, it
+  /// leads.
+  package var age: UInt64
+
+  package init(value: [UInt8]?, version: UInt64, age: UInt64) {
+    self.value = value
+    self.version = version
+    self.age = age
+  }
 }

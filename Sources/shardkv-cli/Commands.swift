@@ -33,8 +33,10 @@ let commandTable = CommandTable(
 private let dataCommands = [
   Command(
     "get", operands: "KEY", count: 1...1, summary: "Print a key's value.",
+    flags: [Flag("stale", help: "Ask any replica, and print on standard error how old it may be.")],
     details: """
-      The read is linearizable: it sees every write that was acknowledged before it was sent.
+      The read is linearizable: it sees every write that was acknowledged before it was sent. With
+      --stale it sees those that are older than the age that is printed.
       A newline follows the value only on a terminal. A missing key gives exit code 1.
       Example: shardkv-cli get greeting
       """),

@@ -1,3 +1,4 @@
+import Clerk
 import ShardMap
 import Wire
 
@@ -9,7 +10,9 @@ extension App {
 
   func get() throws -> ExitCode {
     let key = try key()
-    switch try reply(.get(key: key), makeClients()) {
+    let consistency: ReadConsistency = parsed.isOn("stale") ? .stale : .linearizable
+    switch try reply(.get(key: key, consistency), makeClients()) {
+    case .stale(let answer): return show(key, answer)
     case .value(let value, let version):
       if isJSON {
         Output.line(
@@ -26,6 +29,26 @@ extension App {
       return .no
     case let body: throw unexpected(body)
     }
+  }
+
+  private func show(_ key: [UInt8], _ answer: StaleValue) -> ExitCode {
+    if isJSON {
+      let value = answer.value.map { JSON.bytes($0) } ?? .null
+      Output.line(
+        JSON.fields([
+          "key": .bytes(key), "value": value, "version": .count(answer.version),
+          "ageMs": .count(answer.age),
+        ]).text)
+    }
+    guard let value = answer.value else {
+      Output.message("shardkv-cli: key \(shown(key)) not found \(answer.age) ms ago")
+      return .no
+    }
+    if isJSON { return .done }
+    Output.data(value)
+    if Output.isTerminal { Output.data([UInt8(ascii: "\n")]) }
+    Output.message("age: \(answer.age) ms")
+    return .done
   }
 
   func write(_ operation: WriteOperation) throws -> ExitCode {

@@ -262,6 +262,10 @@ final class FakeCluster {
   }
 
   private func ordinary(_ body: Request.Body, _ node: FakeNode) -> Reply.Body {
+    if case .staleGet(let key) = body, let group = groups[node.group] {
+      let known = group.values[key]
+      return .stale(StaleValue(value: known?.value, version: known?.version ?? 0, age: 7))
+    }
     if let leader = node.leader, body != .status {
       return .refused(.wrongLeader(hint: node.knowsLeader ? leader : nil))
     }
@@ -295,7 +299,7 @@ final class FakeCluster {
     case .register: return .done(.zero)
     case .shardData: return .shardChunk([1, 2, 3])
     case .deleteShard, .membership: return .done(.zero)
-    case .status: return .refused(.invalid("not made here"))
+    case .status, .staleGet: return .refused(.invalid("not made here"))
     }
   }
 

@@ -58,7 +58,8 @@ enum Samples {
   static let requests: [Request.Body] =
     [
       .get(key: []), .get(key: Array("a".utf8)), .get(key: binary),
-      .get(key: Array(repeating: 0x61, count: 5_000)),
+      .get(key: Array(repeating: 0x61, count: 5_000)), .staleGet(key: Array("a".utf8)),
+      .staleGet(key: binary),
       .write(write, key: Array("a".utf8), .put(value: Array("b".utf8))),
       .write(write, key: Array("a\"\\/\u{1}\n\r\t\u{7F}\u{2028}é😀".utf8), .append(value: binary)),
       .write(write, key: Array("k".utf8), .append(value: Array(repeating: 0xFE, count: 70_000))),
@@ -90,6 +91,12 @@ enum Samples {
       .session(session), .configuration(configuration), .done(.zero), .done(ConfigNumber(8)),
       .shardChunk([]), .shardChunk(binary), .status(status), .refused(.wrongLeader(hint: nil)),
       .refused(.wrongLeader(hint: "10.0.0.2:7000")), .refused(.wrongGroup(ConfigNumber(5))),
+      .refused(
+        .wrongGroup(
+          ConfigNumber(5),
+          owner: ShardOwner(group: GroupID(2), since: ConfigNumber(4), record: record))),
+      .stale(StaleValue(value: binary, version: 3, age: 250)),
+      .stale(StaleValue(value: nil, version: 0, age: 0)),
       .refused(.notReady), .refused(.overloaded), .refused(.sessionExpired),
       .refused(.outcomeUnknown),
       .refused(.invalid("a value of 2000000 bytes: the limit is 1048576")),

@@ -13,6 +13,8 @@ package protocol SimulatedNode: SimulatedProcess {
   func shardReports() -> [NodeStatus.ShardReport]
   /// What it is and what it knows of its group, for reports.
   var summary: String { get }
+  /// What it counted since it started.
+  var counters: NodeCounters { get }
   /// Bytes of the log behind the newest snapshot, and of that snapshot.
   var logBytes: UInt64 { get }
   var snapshotBytes: UInt64 { get }
@@ -64,6 +66,8 @@ where Service.Machine: Sendable {
     return "\(raft.role) term \(raft.term) log \(raft.firstIndex)...\(raft.lastID) commit "
       + "\(raft.commitIndex) applied \(node.applied) \(peers)"
   }
+
+  package var counters: NodeCounters { node.counters }
 
   package var logBytes: UInt64 { node.journalBytesSinceSnapshot }
 
