@@ -7,9 +7,9 @@ import Wire
 /// A client of a shardkv cluster.
 ///
 /// It finds the shards by itself, follows leaders and moving shards, and tries again until the
-/// answer is here or the time is up. Reads are linearizable unless they say otherwise, and each write is applied at most
-/// once, however often it was sent. It is safe to use from many tasks at once; their requests share
-/// a few connections.
+/// answer is here or the time is up. Reads are linearizable unless they say otherwise, and each
+/// write is applied at most once, however often it was sent. It is safe to use from many tasks at
+/// once; their requests share a few connections.
 ///
 /// ```swift
 /// let client = KVClient(endpoints: ["127.0.0.1:7101"])
@@ -79,8 +79,8 @@ public final class KVClient: Sendable {
   /// What some replica holds of a key, and how old that may be. Reads of this kind are spread over
   /// the replicas, also over those that do not lead, and go on while a group has no leader.
   ///
-  /// - Returns: the value, `nil` if there was none; everything that was acknowledged longer ago than
-  ///   the age is in it.
+  /// - Returns: the value, `nil` if there was none; everything that was acknowledged longer ago
+  ///   than the age is in it.
   public func getStale(
     _ key: some KVBytes
   ) async throws(KVClientError) -> (value: KVValue?, age: Duration) {
