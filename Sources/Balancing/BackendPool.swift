@@ -134,7 +134,10 @@ package struct BackendPool: Sendable {
 
   /// Forgets the failures of a backend that showed by other means than a request that it is well.
   package mutating func forgive(_ address: BackendAddress) {
-    change(address) { $0.fails = 0 }
+    change(address) { peer in
+      peer.fails = 0
+      peer.effectiveWeight = peer.weight
+    }
   }
 
   /// Switches a backend off, for example to drain it, or on again. Unknown ones are ignored.

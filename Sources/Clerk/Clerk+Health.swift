@@ -21,13 +21,13 @@ extension Clerk {
     if case .node = party { return leastBad(addresses) }
     setPool(of: party, to: addresses)
     var tried = isStale ? operations[id]?.tried ?? [] : []
+    tried += probeSuspects(addresses)
     while let backend = parties[party]?.pool.choose(now: now.monotonic, excluding: tried) {
       guard let address = parties[party]?.address(of: backend),
         let index = endpoint(at: address, isHint: false)
       else { return nil }
       endpoints[index].party = party
       if !endpoints[index].isSuspect { return index }
-      if endpoints[index].restUntil <= now.monotonic { probe(index) }
       tried.append(backend)
     }
     if isStale, let all = operations[id]?.tried, !all.isEmpty {
@@ -49,6 +49,19 @@ extension Clerk {
       best = index
     }
     return best
+  }
+
+  /// Greets those of the addresses that have rested, and names all that are not known to be well.
+  private mutating func probeSuspects(_ addresses: [String]) -> [BackendAddress] {
+    var suspects: [BackendAddress] = []
+    for address in addresses {
+      guard let index = endpoint(at: address, isHint: false), endpoints[index].isSuspect else {
+        continue
+      }
+      if endpoints[index].restUntil <= now.monotonic { probe(index) }
+      suspects.append(endpoints[index].backend)
+    }
+    return suspects
   }
 
   private mutating func setPool(of party: Party, to addresses: [String]) {
