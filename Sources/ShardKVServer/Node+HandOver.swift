@@ -37,9 +37,11 @@ extension Node {
       target: target, asker: asker, quietDeadline: now.monotonic + Self.quietNanoseconds)
   }
 
-  /// Whether a request is to wait until it is known who leads.
+  /// Whether a request is to wait until it is known who leads. One that left the group is not told
+  /// by the next leader that it leads, so nobody waits for that.
   var holdsRequests: Bool {
-    raft.role == .leader ? isHandingOver : raft.leader == nil && now.monotonic < holdDeadline
+    if raft.role == .leader { return isHandingOver }
+    return raft.leader == nil && !raft.isRemoved && now.monotonic < holdDeadline
   }
 
   mutating func hold(_ asker: Asker, _ body: Request.Body) {
@@ -50,6 +52,7 @@ extension Node {
   /// Goes on with a hand-over, and answers those that waited for it.
   mutating func continueHandOver() {
     if raft.role == .leader, isHandingOver { holdDeadline = now.monotonic + Self.holdNanoseconds }
+    successor = raft.transferTarget ?? successor
     if drainDeadline != nil, handOver == nil, raft.role == .leader, !isAlone {
       beginHandOver(to: nil, for: nil)
     }

@@ -82,9 +82,10 @@ extension Node {
     outbox.send(.reply(Reply(id: asker.request, body: body)), on: asker.connection)
   }
 
-  /// Where the leader of this group listens, if it is known and is another.
+  /// Where the leader of this group listens, or who is likely to be it, if that is another.
   var leaderAddress: String? {
-    guard let leader = raft.leader, leader != identity.replica else { return nil }
+    let likely = now.monotonic < holdDeadline ? successor : nil
+    guard let leader = raft.leader ?? likely, leader != identity.replica else { return nil }
     return member(leader)?.address.peer ?? peers.first { $0.address.id == leader }?.address.peer
   }
 

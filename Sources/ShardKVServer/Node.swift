@@ -80,6 +80,8 @@ package struct Node<Service: NodeService>: Sendable where Service.Machine: Senda
   /// Requests that came meanwhile, and how long they wait for the next leader to be known.
   var held: [HeldRequest] = []
   var holdDeadline: UInt64 = 0
+  /// Whom leadership was handed to last.
+  var successor: ReplicaID?
   var drainDeadline: UInt64?
   /// When to look again for connections without a hello.
   var nextHelloCheck: UInt64 = 0

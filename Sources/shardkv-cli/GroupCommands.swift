@@ -114,7 +114,7 @@ extension App {
     var reason = "its leader does not answer"
     defer { if Output.messagesAreOnTerminal { Output.progress("") } }
     while true {
-      if let roster = try? party.roster(self, clients) {
+      if let roster = try? party.look(self, clients) {
         party.learn(roster)
         switch goal.next(roster) {
         case .done: return try finished(goal, roster, party.group)
@@ -252,8 +252,22 @@ struct GroupParty {
     record?.replicas = roster.leader.replicas
   }
 
-  /// Asks all replicas that are known, and those that they name, for the one that leads.
+  /// Who leads, and what it says; an election is waited for, up to --timeout.
   func roster(_ app: App, _ clients: Clients) throws(Failure) -> Roster {
+    let deadline = clients.now.monotonic + app.timeout
+    while true {
+      do {
+        return try look(app, clients)
+      } catch {
+        let next = clients.now.monotonic + 100 * nanosecondsPerMillisecond
+        guard next < deadline else { throw error }
+        while clients.now.monotonic < next { _ = clients.turn(until: next) }
+      }
+    }
+  }
+
+  /// Asks all replicas that are known, and those that they name, for the one that leads.
+  func look(_ app: App, _ clients: Clients) throws(Failure) -> Roster {
     var asked: Set<String> = []
     var addresses = record?.replicas.map(\.peer) ?? app.endpoints
     var leader: NodeStatus?

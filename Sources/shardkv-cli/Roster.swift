@@ -70,7 +70,13 @@ enum RosterGoal: Hashable {
       }
       return roster.leader.isMembershipSettled ? .done : Self.settling
     case .add(let address): return Self.next(roster, nil, address)
-    case .replace(let old, let new): return Self.next(roster, old, new)
+    case .replace(let old, let new):
+      // Otherwise a wrong name of the old one would make the group larger.
+      if !roster.isVoter(new.id), old.map({ !roster.includes($0) }) ?? true {
+        return .impossible(
+          "the replica to be replaced is not a member; 'group add' adds one without replacing")
+      }
+      return Self.next(roster, old, new)
     }
   }
 

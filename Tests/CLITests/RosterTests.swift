@@ -46,7 +46,17 @@ struct RosterTests {
     #expect(goal.next(roster(voters: [2, 3, 4])) == .done)
     #expect(RosterGoal.replace(nil, with: new).next(roster(voters: [2, 3, 4])) == .done)
     #expect(goal.next(roster(voters: [1, 2, 3, 4])) == .ask(.remove(old)))
-    #expect(goal.next(roster(voters: [2, 3], learners: [4])) == .ask(.promote(new.id)))
+  }
+
+  @Test func whoIsToBeReplacedHasToBeThere() {
+    let some = roster(voters: [2, 3], learners: [4])
+    for goal in [RosterGoal.replace(old, with: new), .replace(nil, with: new)] {
+      guard case .impossible = goal.next(some) else {
+        Issue.record("a wrong name of the old one adds a voter")
+        return
+      }
+    }
+    #expect(RosterGoal.add(new).next(some) == .ask(.promote(new.id)))
   }
 
   @Test func otherAddressOfTheSameReplicaIsRefused() {
