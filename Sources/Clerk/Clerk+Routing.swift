@@ -57,7 +57,7 @@ extension Clerk {
   }
 
   /// Replicas may have been replaced since the caller learnt of them.
-  private func newest(_ record: GroupRecord, of group: GroupID) -> GroupRecord {
+  func newest(_ record: GroupRecord, of group: GroupID) -> GroupRecord {
     guard let known = configuration?.record(of: group), known.identity == record.identity,
       known.membershipIndex > record.membershipIndex
     else { return record }

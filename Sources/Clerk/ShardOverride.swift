@@ -24,13 +24,7 @@ extension Clerk {
       return (group, configuration.groups[group])
     }
     let owner = override.owner
-    // The configuration may have come after the group registered other replicas.
-    if let known = configuration.groups[owner.group], known.identity == owner.record.identity,
-      known.membershipIndex > owner.record.membershipIndex
-    {
-      return (owner.group, known)
-    }
-    return (owner.group, owner.record)
+    return (owner.group, newest(owner.record, of: owner.group))
   }
 
   /// A group does not serve the shard of an operation. If it knows more it says where to go, and
