@@ -8,35 +8,15 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 SECONDS_ALL=${1:-60}
 CLIENTS=${CLIENTS:-32}
 PAUSE_MAX_MS=2000
-SHARDKV_CLUSTER_DIR=$(mktemp -d "${TMPDIR:-/var/tmp}/shardkv-trial.XXXXXX")
-export SHARDKV_CLUSTER_DIR SHARDKV_PORT_BASE=${SHARDKV_PORT_BASE:-19100}
-
-cluster() { scripts/cluster.sh "$@"; }
-bench_pid=
-# Invoked by the trap.
-# shellcheck disable=SC2317
-finish() {
-  if [[ -n $bench_pid ]]; then kill "$bench_pid" 2>/dev/null || true; fi
-  cluster clean >/dev/null 2>&1 || true
-  rm -rf "$SHARDKV_CLUSTER_DIR"
-}
-trap finish EXIT
+# shellcheck source=scripts/lib/trial.sh
+source scripts/lib/trial.sh
+trial_begin trial 19100
 
 step() { printf '%3d s  %s\n' "$((SECONDS - begin))" "$*"; }
-# Waits until that second of the bench; nothing is ever written to this pipe.
-exec 7<> <(:)
-until_second() { while ((SECONDS - begin < $1)); do read -rt 0.2 -u 7 || true; done; }
-# The node that leads group $1 (0: the controllers).
-leader_of() {
-  local name=$1 port
-  if (($1 == 0)); then name=controllers; fi
-  port=$(cluster cli status | awk -v g="$name" '$1 == g { sub(/.*:/, "", $2); print $2; exit }')
-  port=$((port - SHARDKV_PORT_BASE))
-  if (($1 == 0)); then echo "c$port"; else echo "g$((port / 10))n$((port % 10))"; fi
-}
+until_second() { while ((SECONDS - begin < $1)); do wait_for 0.2; done; }
 break_leader() {
   local node
-  node=$(leader_of "$1")
+  until node=$(leader_of "$1") && [[ -n $node ]]; do wait_for 0.2; done
   step "kill -9 $node, the leader of ${2}"
   cluster kill "$node"
   until_second "$(($3 + SECONDS_ALL / 20))"
@@ -44,15 +24,10 @@ break_leader() {
   cluster start "$node"
 }
 
-cluster up --detach --fresh >/dev/null 2>"$SHARDKV_CLUSTER_DIR/up" || {
-  cat "$SHARDKV_CLUSTER_DIR/up"
-  exit 69
-}
+trial_up
 begin=$SECONDS
 step "$CLIENTS clients append for $SECONDS_ALL s"
-cluster cli bench -c "$CLIENTS" -z "$SECONDS_ALL" --mix append=100 --verify --timeout 20s \
-  >"$SHARDKV_CLUSTER_DIR/result" &
-bench_pid=$!
+start_bench -c "$CLIENTS" -z "$SECONDS_ALL" --mix append=100 --verify --timeout 20s
 at() { echo $((SECONDS_ALL * $1 / 60)); }
 until_second "$(at 5)"
 break_leader 1 "group 1" "$(at 5)"
@@ -69,13 +44,12 @@ cluster remove-group 3
 if [[ -n ${KILL_ALL:-} ]]; then
   until_second "$(at 50)"
   step "kill -9 every process at once, and start them"
-  mapfile -t nodes < <(cluster status | awk '$3 == "up" && $4 == "pid" { print $1 }')
+  mapfile -t nodes < <(nodes_up)
   cluster kill "${nodes[@]}"
   cluster start "${nodes[@]}"
 fi
 status=0
-wait "$bench_pid" || status=$?
-bench_pid=
+wait_for_bench || status=$?
 step "the bench ended with exit code $status"
 cat "$SHARDKV_CLUSTER_DIR/result"
 cluster cli status
