@@ -1,3 +1,5 @@
+import Basics
+
 /// How much one reply may hold for a ``ReplyParser``.
 package struct ReplyLimits: Hashable, Sendable {
   /// Bytes of one bulk, and of one line.
@@ -59,18 +61,9 @@ package struct ReplyParser: Sendable {
 
   package mutating func append(_ bytes: [UInt8]) {
     guard failure == nil else { return }
-    if offset == buffer.count {
-      buffer = bytes
-      offset = 0
-      scanned = 0
-      return
-    }
-    if offset > buffer.count / 2 {
-      buffer.removeSubrange(..<offset)
-      scanned -= min(offset, scanned)
-      offset = 0
-    }
-    buffer.append(contentsOf: bytes)
+    let before = offset
+    buffer.append(bytes, read: &offset)
+    scanned -= before - offset
   }
 
   /// The next reply, or `nil` until more bytes have come. After an error every call throws the

@@ -1,3 +1,5 @@
+import Basics
+
 /// Cuts the bytes of a client into requests: arrays of bulk strings, or lines for people.
 ///
 /// Bytes may come in any pieces, and the result is the same. Each byte is looked at a constant
@@ -30,19 +32,9 @@ package struct RequestParser: Sendable {
 
   package mutating func append(_ bytes: [UInt8]) {
     guard failure == nil else { return }
-    if offset == buffer.count {
-      buffer = bytes
-      offset = 0
-      scanned = 0
-      return
-    }
-    // Moved down only when most of it has been read, so that each byte moves once on average.
-    if offset > buffer.count / 2 {
-      buffer.removeSubrange(..<offset)
-      scanned -= min(offset, scanned)
-      offset = 0
-    }
-    buffer.append(contentsOf: bytes)
+    let before = offset
+    buffer.append(bytes, read: &offset)
+    scanned -= before - offset
   }
 
   /// The arguments of the next request, at least one, or `nil` until more bytes have come. After an

@@ -1,3 +1,4 @@
+import Basics
 import Checksums
 
 /// Cuts the bytes of one connection into messages.
@@ -17,19 +18,7 @@ package struct FrameDecoder: Sendable {
   /// Bytes that have come and are not part of a message read so far.
   package var bufferedBytes: Int { buffer.count - offset }
 
-  package mutating func append(_ bytes: [UInt8]) {
-    if offset == buffer.count {
-      buffer = bytes
-      offset = 0
-      return
-    }
-    // Moved down only when most of it has been read, so that each byte moves once on average.
-    if offset > buffer.count / 2 {
-      buffer.removeSubrange(..<offset)
-      offset = 0
-    }
-    buffer.append(contentsOf: bytes)
-  }
+  package mutating func append(_ bytes: [UInt8]) { buffer.append(bytes, read: &offset) }
 
   /// The next message, or `nil` until more bytes have come. After an error the stream has lost its
   /// place, and every call throws the same.
