@@ -12,23 +12,9 @@ package enum DynamicWeights {
     excluding tried: [BackendAddress] = []
   ) -> Int? {
     let fastest = peers.reduce(UInt64.max) { min($0, $1.responseTime.mean ?? .max) }
-    var best: Int?
-    var bestWeight = 0
-    var total = 0
-    for index in peers.indices {
-      guard peers[index].isAvailable(now, isOnly: isOnly), !peers[index].isAmong(tried) else {
-        continue
-      }
-      total += peers[index].turn(times: factor(peers[index], fastest: fastest))
-      if best == nil || peers[index].currentWeight > bestWeight {
-        best = index
-        bestWeight = peers[index].currentWeight
-      }
+    return SmoothWeighted.pick(&peers, now: now, isOnly: isOnly, excluding: tried) { peer in
+      factor(peer, fastest: fastest)
     }
-    guard let best else { return nil }
-    peers[best].currentWeight -= total
-    peers[best].wasChosen(now)
-    return best
   }
 
   /// A peer that was not measured yet counts as the fastest.

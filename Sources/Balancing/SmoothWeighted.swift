@@ -6,9 +6,10 @@ package enum SmoothWeighted {
   /// - Parameters:
   ///   - isOnly: there is no other peer, so failures do not matter.
   ///   - tried: peers that are to be left out, for example those that this request met before.
+  ///   - factor: what the weight of a peer is multiplied by in this turn.
   package static func pick(
     _ peers: inout [Peer], now: UInt64, isOnly: Bool = false,
-    excluding tried: [BackendAddress] = []
+    excluding tried: [BackendAddress] = [], factor: (Peer) -> Int = { _ in 1 }
   ) -> Int? {
     var best: Int?
     var bestWeight = 0
@@ -17,7 +18,7 @@ package enum SmoothWeighted {
       guard peers[index].isAvailable(now, isOnly: isOnly), !peers[index].isAmong(tried) else {
         continue
       }
-      total += peers[index].turn(times: 1)
+      total += peers[index].turn(times: factor(peers[index]))
       if best == nil || peers[index].currentWeight > bestWeight {
         best = index
         bestWeight = peers[index].currentWeight
