@@ -11,7 +11,8 @@ private final class Scratch {
   let path: String
 
   init() throws {
-    let template = strdup("/tmp/shardkv-storage-XXXXXX")
+    let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+    let template = strdup(parent + "/shardkv-storage-XXXXXX")
     defer { free(template) }
     let made = template.flatMap { mkdtemp($0) }
     path = String(cString: try #require(made))
