@@ -3,8 +3,8 @@
 /// Each names the place in the production code where the wrong branch stands. No program but
 /// `shardkv-sim` has a flag that reaches them.
 package struct PlantedBugs: OptionSet, Sendable {
-  package let rawValue: UInt32
-  package init(rawValue: UInt32) { self.rawValue = rawValue }
+  package let rawValue: UInt64
+  package init(rawValue: UInt64) { self.rawValue = rawValue }
 
   /// Replies and append acknowledgements leave before the journal is synced.
   package static let replyBeforeDisk = PlantedBugs(rawValue: 1 << 0)

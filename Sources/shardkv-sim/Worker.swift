@@ -41,7 +41,7 @@ enum Worker {
   /// `arguments`: seed, virtual seconds, planted bugs.
   static func run(_ arguments: [String]) -> Int32 {
     guard arguments.count == 3, let seed = UInt64(arguments[0]), let seconds = Int(arguments[1]),
-      let bugs = UInt32(arguments[2])
+      let bugs = UInt64(arguments[2])
     else { return SimulatorProgram.ExitCode.usage }
     let options = SwarmOptions(seed: seed, seconds: seconds, bugs: PlantedBugs(rawValue: bugs))
     let result = SwarmRun(options).run()
