@@ -89,7 +89,7 @@ let package = Package(
     tests("ArgumentsTests", ["Arguments"]),
     tests("RESPTests", ["RESP", "Basics"]),
     tests("RedisCommandsTests", ["RedisCommands", "RESP", "Basics"]),
-    tests("ClerkTests", ["Basics", "ShardMap", "Sessions", "Wire", "Clerk"]),
+    tests("ClerkTests", ["Basics", "ShardMap", "Sessions", "Raft", "Wire", "Clerk"]),
     tests("WireTests", ["Basics", "Checksums", "ShardMap", "Sessions", "Raft", "Wire"]),
     tests("ShardMapTests", ["ShardMap", "Basics"]),
     tests("SessionsTests", ["Sessions", "Basics"]),

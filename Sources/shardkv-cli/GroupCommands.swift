@@ -268,25 +268,19 @@ struct GroupParty {
 
   /// Asks all replicas that are known, and those that they name, for the one that leads.
   func look(_ app: App, _ clients: Clients) throws(Failure) -> Roster {
-    var asked: Set<String> = []
-    var addresses = record?.replicas.map(\.peer) ?? app.endpoints
-    var leader: NodeStatus?
-    while !addresses.isEmpty {
-      asked.formUnion(addresses)
+    var search = LeaderSearch(of: group, among: record?.replicas.map(\.peer) ?? app.endpoints)
+    while true {
+      let addresses = search.next()
+      if addresses.isEmpty { break }
       let outcomes = clients.runAll(
         addresses.map { .status(address: $0) }, timeout: min(app.timeout, 1_500_000_000))
-      var named: Set<String> = []
-      for case .reply(.status(let status)) in outcomes where status.group == group {
-        named.formUnion(status.replicas.map(\.peer))
-        if status.role == .leader, status.term >= leader?.term ?? .zero { leader = status }
-      }
-      addresses = leader == nil ? named.subtracting(asked).sorted() : []
+      for case .reply(.status(let status)) in outcomes { search.hear(status) }
     }
-    guard let leader else {
+    guard let roster = search.roster else {
       throw Failure(
         .unavailable,
-        "no leader of group \(group) answers at \(asked.sorted().joined(separator: ", "))")
+        "no leader of group \(group) answers at \(search.asked.sorted().joined(separator: ", "))")
     }
-    return Roster(leader: leader)
+    return roster
   }
 }

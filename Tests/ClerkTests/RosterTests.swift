@@ -1,10 +1,9 @@
 import Basics
+import Clerk
 import Raft
 import ShardMap
 import Testing
 import Wire
-
-@testable import shardkv_cli
 
 @Suite("Replacing a replica goes on from wherever it got to")
 struct RosterTests {
@@ -85,9 +84,23 @@ struct RosterTests {
     #expect(some.lag(of: ReplicaID(rawValue: 3)) == nil)
   }
 
-  @Test func operandNamesIdAndAddress() throws {
-    #expect(try App.replica("0000000000000004=d:4") == new)
-    #expect(throws: Failure.self) { try App.replica("d:4") }
-    #expect(throws: Failure.self) { try App.replica("0000000000000004=d") }
+  @Test func leaderIsLookedForAmongThoseThatAreNamed() {
+    var search = LeaderSearch(of: GroupID(1), among: ["a:1", "x:9"])
+    #expect(search.next() == ["a:1", "x:9"])
+    var follower = roster(voters: [1, 2, 3]).leader
+    follower.role = .follower
+    search.hear(follower)
+    #expect(search.roster == nil)
+    #expect(search.next() == ["b:2", "c:3"])
+    var stranger = roster(voters: [1, 2, 3]).leader
+    stranger.group = GroupID(2)
+    search.hear(stranger)
+    #expect(search.roster == nil)
+    var old = roster(voters: [1, 2, 3]).leader
+    search.hear(roster(voters: [2, 3, 4]).leader)
+    old.term = .zero
+    search.hear(old)
+    #expect(search.roster?.leader.voters.count == 3 && search.roster?.isVoter(new.id) == true)
+    #expect(search.next().isEmpty)
   }
 }

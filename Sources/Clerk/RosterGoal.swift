@@ -1,58 +1,16 @@
 import Basics
-import Clerk
 import ShardMap
 import Wire
 
-/// What a group's leader says of the group's replicas.
-struct Roster {
-  var leader: NodeStatus
-
-  /// `HEX16` or `HOST:PORT` of a member.
-  func replica(named name: String) -> ReplicaID? {
-    if let id = ReplicaID(hexadecimal: name) { return includes(id) ? id : nil }
-    return leader.replicas.first { $0.peer == name }?.id
-  }
-
-  func includes(_ replica: ReplicaID) -> Bool { word(for: replica) != nil }
-
-  func isVoter(_ replica: ReplicaID) -> Bool { leader.voters.contains(replica) }
-
-  func isLearner(_ replica: ReplicaID) -> Bool { leader.learners.contains(replica) }
-
-  /// What a replica is in its group; `nil` for strangers.
-  func word(for replica: ReplicaID) -> String? {
-    if leader.voters.contains(replica) {
-      return leader.replica == replica ? "leader" : "voter"
-    }
-    if leader.outgoing.contains(replica) { return "leaving" }
-    return leader.learners.contains(replica) ? "learner" : nil
-  }
-
-  func address(of replica: ReplicaID) -> String {
-    leader.replicas.first { $0.id == replica }?.peer ?? "?"
-  }
-
-  /// Entries that the replica is not known to have; `nil`: it was never heard from.
-  func lag(of replica: ReplicaID) -> UInt64? {
-    if replica == leader.replica { return 0 }
-    guard let follower = leader.followers.first(where: { $0.replica == replica }) else {
-      return nil
-    }
-    let (lag, isAhead) = leader.lastIndex.rawValue.subtractingReportingOverflow(
-      follower.match.rawValue)
-    return isAhead ? 0 : lag
-  }
-}
-
 /// What an operator wants of a group's replicas; each is reached step by step, from wherever an
 /// earlier attempt got to.
-enum RosterGoal: Hashable {
+package enum RosterGoal: Hashable, Sendable {
   case add(ReplicaAddress)
   case remove(ReplicaID)
   /// `nil`: who is to be replaced is gone already.
   case replace(ReplicaID?, with: ReplicaAddress)
 
-  enum Step: Hashable {
+  package enum Step: Hashable, Sendable {
     case done
     /// A change is under way.
     case wait(String)
@@ -62,7 +20,7 @@ enum RosterGoal: Hashable {
   }
 
   /// The next step on the way.
-  func next(_ roster: Roster) -> Step {
+  package func next(_ roster: Roster) -> Step {
     switch self {
     case .remove(let replica):
       if roster.includes(replica), roster.word(for: replica) != "leaving" {
