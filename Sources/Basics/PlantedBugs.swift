@@ -2,7 +2,7 @@
 ///
 /// Each names the place in the production code where the wrong branch stands. No program but
 /// `shardkv-sim` has a flag that reaches them.
-package struct PlantedBugs: OptionSet, Sendable {
+package struct PlantedBugs: OptionSet, Hashable, Sendable {
   package let rawValue: UInt64
   package init(rawValue: UInt64) { self.rawValue = rawValue }
 
@@ -22,6 +22,63 @@ package struct PlantedBugs: OptionSet, Sendable {
   package static let staleRead = PlantedBugs(rawValue: 1 << 6)
   /// An arriving shard is served before its data is here.
   package static let servedBeforeData = PlantedBugs(rawValue: 1 << 7)
+  /// A candidate counts votes that it was given in an older term.
+  package static let oldVotesCounted = PlantedBugs(rawValue: 1 << 8)
+  /// A reply with a higher term neither raises the term nor ends a leadership.
+  package static let higherTermsIgnored = PlantedBugs(rawValue: 1 << 9)
+  /// An election begins without asking whether it could be won.
+  package static let noPreVote = PlantedBugs(rawValue: 1 << 10)
+  /// A leader that hears no quorum goes on.
+  package static let noCheckQuorum = PlantedBugs(rawValue: 1 << 11)
+  /// Reads that were not confirmed when leadership ended are answered all the same.
+  package static let readsOutliveLeadership = PlantedBugs(rawValue: 1 << 12)
+  /// A new leader confirms reads before it has committed an entry of its own term.
+  package static let readBeforeOwnTerm = PlantedBugs(rawValue: 1 << 13)
+  /// A leader counts acknowledgements that it was given in an older term.
+  package static let oldAcknowledgementsCounted = PlantedBugs(rawValue: 1 << 14)
+  /// Every append cuts the log behind it, though its entries are there already.
+  package static let appendTruncates = PlantedBugs(rawValue: 1 << 15)
+  /// A follower commits up to its leader's commit index, whatever it has itself.
+  package static let commitBeyondAppend = PlantedBugs(rawValue: 1 << 16)
+  /// Whatever a follower acknowledges, it is taken to have all that was sent to it.
+  package static let matchFromSent = PlantedBugs(rawValue: 1 << 17)
+  /// Whoever waits for an index is given the answer of the command that came to stand there.
+  package static let answersByIndexAlone = PlantedBugs(rawValue: 1 << 18)
+  /// After a restart all that is in the journal is taken for committed.
+  package static let logCommittedAtRestart = PlantedBugs(rawValue: 1 << 19)
+  /// The last entry of a received snapshot is given the term of its sender.
+  package static let snapshotTermForgotten = PlantedBugs(rawValue: 1 << 20)
+  /// A snapshot is installed though the log is past it.
+  package static let olderSnapshotInstalled = PlantedBugs(rawValue: 1 << 21)
+  /// The file of a snapshot is given its name without being synced.
+  package static let snapshotRenamedUnsynced = PlantedBugs(rawValue: 1 << 22)
+  /// A snapshot holds keys, but no sessions.
+  package static let snapshotWithoutSessions = PlantedBugs(rawValue: 1 << 23)
+  /// Sections of one snapshot are followed by those of another.
+  package static let sectionsMixed = PlantedBugs(rawValue: 1 << 24)
+  /// The log is trimmed though a follower that receives a snapshot will need it.
+  package static let logTrimmedUnderReceiver = PlantedBugs(rawValue: 1 << 25)
+  /// Whether a write was applied before is looked at when proposing but not again when applying.
+  package static let repeatsOnlyWhenProposing = PlantedBugs(rawValue: 1 << 26)
+  /// A write of a session that was forgotten is applied.
+  package static let expiredSessionsWrite = PlantedBugs(rawValue: 1 << 27)
+  /// A client follows whoever names another group, however often and however old.
+  package static let redirectsUnbounded = PlantedBugs(rawValue: 1 << 28)
+  /// A group goes on to the newest configuration and leaves out those between.
+  package static let configurationsSkipped = PlantedBugs(rawValue: 1 << 29)
+  /// Whether a configuration is the next is checked when proposing but not again when applying.
+  package static let configurationOnlyWhenProposing = PlantedBugs(rawValue: 1 << 30)
+  /// A shard is deleted at its source whichever hand-over the request is of.
+  package static let deletionUnfenced = PlantedBugs(rawValue: 1 << 31)
+  /// A group gives no shard away while one arrives.
+  package static let swapsDeadlock = PlantedBugs(rawValue: 1 << 32)
+  /// A group goes on to a configuration only when no shard is on its way.
+  package static let waitsForAllShards = PlantedBugs(rawValue: 1 << 33)
+  /// The keys of a moved shard begin with version 1 again.
+  package static let versionsReset = PlantedBugs(rawValue: 1 << 34)
+  /// What one client read is noted down wrongly: no bug of the store, but a failure that every
+  /// check of the simulator must see.
+  package static let canary = PlantedBugs(rawValue: 1 << 35)
 
   /// Every planted bug under the name that `shardkv-sim --bug` takes.
   package static let named: [(name: String, bug: PlantedBugs)] = [
@@ -33,5 +90,33 @@ package struct PlantedBugs: OptionSet, Sendable {
     ("commit-old-term-by-counting", .commitOldTermByCounting),
     ("stale-read", .staleRead),
     ("served-before-data", .servedBeforeData),
+    ("old-votes-counted", .oldVotesCounted),
+    ("higher-terms-ignored", .higherTermsIgnored),
+    ("no-pre-vote", .noPreVote),
+    ("no-check-quorum", .noCheckQuorum),
+    ("reads-outlive-leadership", .readsOutliveLeadership),
+    ("read-before-own-term", .readBeforeOwnTerm),
+    ("old-acknowledgements-counted", .oldAcknowledgementsCounted),
+    ("append-truncates", .appendTruncates),
+    ("commit-beyond-append", .commitBeyondAppend),
+    ("match-from-sent", .matchFromSent),
+    ("answers-by-index-alone", .answersByIndexAlone),
+    ("log-committed-at-restart", .logCommittedAtRestart),
+    ("snapshot-term-forgotten", .snapshotTermForgotten),
+    ("older-snapshot-installed", .olderSnapshotInstalled),
+    ("snapshot-renamed-unsynced", .snapshotRenamedUnsynced),
+    ("snapshot-without-sessions", .snapshotWithoutSessions),
+    ("sections-mixed", .sectionsMixed),
+    ("log-trimmed-under-receiver", .logTrimmedUnderReceiver),
+    ("repeats-only-when-proposing", .repeatsOnlyWhenProposing),
+    ("expired-sessions-write", .expiredSessionsWrite),
+    ("redirects-unbounded", .redirectsUnbounded),
+    ("configurations-skipped", .configurationsSkipped),
+    ("configuration-only-when-proposing", .configurationOnlyWhenProposing),
+    ("deletion-unfenced", .deletionUnfenced),
+    ("swaps-deadlock", .swapsDeadlock),
+    ("waits-for-all-shards", .waitsForAllShards),
+    ("versions-reset", .versionsReset),
+    ("canary", .canary),
   ]
 }

@@ -58,10 +58,11 @@ extension Journal {
       sectionsChecksum: begun.sectionsChecksum)
     pending?.file.size = size
     pending?.isFinished = true
-    return (
-      [.write(begun.temporaryName, offset: begun.file.size, bytes: footer)],
-      [.sync(begun.temporaryName), .rename(begun.temporaryName, to: begun.name), .syncFolder]
-    )
+    var syncs: [FileEffect] = [.rename(begun.temporaryName, to: begun.name), .syncFolder]
+    if !settings.bugs.contains(.snapshotRenamedUnsynced) {
+      syncs.insert(.sync(begun.temporaryName), at: 0)
+    }
+    return ([.write(begun.temporaryName, offset: begun.file.size, bytes: footer)], syncs)
   }
 
   /// The finished snapshot's syncs are done: buffers a marker, and forgets what is not needed any

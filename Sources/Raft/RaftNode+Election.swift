@@ -58,6 +58,7 @@ extension RaftNode {
       leader = nil
       return
     }
+    if settings.bugs.contains(.noPreVote) { return campaignForReal(isTransfer: false) }
     becomeFollower(term: term, leader: nil)
     standing = .preCandidate
     ballot.granted = [id]

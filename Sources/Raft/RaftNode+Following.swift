@@ -28,14 +28,18 @@ extension RaftNode {
       return
     }
     var known = 0
-    while known < request.entries.count, log.contains(request.entries[known].id) { known += 1 }
+    if !settings.bugs.contains(.appendTruncates) {
+      while known < request.entries.count, log.contains(request.entries[known].id) { known += 1 }
+    }
     let lastNew = request.entries.last?.index ?? request.previous.index
     if known < request.entries.count {
       guard cut(from: request.entries[known].index) else { return }
       for entry in request.entries[known...] { append(entry) }
     }
     // Only up to the last entry of this message: what follows in our log may be another leader's.
-    commit(upTo: min(request.commit, lastNew))
+    commit(
+      upTo: settings.bugs.contains(.commitBeyondAppend)
+        ? request.commit : min(request.commit, lastNew))
     acknowledge(upTo: lastNew, appended: known < request.entries.count, round: request.round)
   }
 

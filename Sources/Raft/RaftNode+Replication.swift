@@ -54,7 +54,7 @@ extension RaftNode {
       guard let position = leadership.position(of: voter) else { return false }
       return ticks - leadership.peers[position].heardTick <= patience
     }
-    guard hearsQuorum else {
+    guard hearsQuorum || settings.bugs.contains(.noCheckQuorum) else {
       // Others may have elected another leader; who waits here should look for it.
       becomeFollower(term: term, leader: nil)
       return
@@ -160,7 +160,9 @@ extension RaftNode {
 
   private mutating func matched(_ index: LogIndex, at position: Int) {
     guard index <= log.last.index else { return }
-    let grew = leadership.peers[position].acknowledge(index)
+    let sent = leadership.peers[position].next.previous
+    let grew = leadership.peers[position].acknowledge(
+      settings.bugs.contains(.matchFromSent) ? sent : index)
     switch leadership.peers[position].phase {
     case .replicate: break
     case .probe:

@@ -111,7 +111,7 @@ extension RaftNode {
       replyToSection(chunk)
       return
     }
-    if last.index <= commitIndex || log.contains(last) {
+    if !lacks(last) {
       // Everything in it is here already.
       commit(upTo: last.index)
       incoming = nil
@@ -121,7 +121,8 @@ extension RaftNode {
     if incoming?.metadata.last != last {
       let isOlder = incoming.map { $0.term == term && last.index < $0.metadata.last.index } ?? false
       if isOlder { return }
-      incoming = IncomingSnapshot(metadata: chunk.metadata, term: term)
+      let section = settings.bugs.contains(.sectionsMixed) ? incoming?.nextSection ?? 0 : 0
+      incoming = IncomingSnapshot(metadata: chunk.metadata, term: term, nextSection: section)
     }
     let currentTerm = term
     incoming?.term = currentTerm
@@ -131,6 +132,12 @@ extension RaftNode {
       receivedSections.append(chunk)
     }
     replyToSection(chunk)
+  }
+
+  /// Whether a snapshot that ends with `last` holds anything that is not here.
+  package func lacks(_ last: EntryID) -> Bool {
+    (last.index > commitIndex && !log.contains(last))
+      || settings.bugs.contains(.olderSnapshotInstalled)
   }
 
   private mutating func replyToSection(_ chunk: SnapshotChunk) {
@@ -146,9 +153,11 @@ extension RaftNode {
   /// now.
   package mutating func snapshotRestored(_ metadata: SnapshotMetadata) {
     incoming = nil
-    guard metadata.last.index > commitIndex else { return }
+    guard lacks(metadata.last) else { return }
     forgetHandouts(from: LogIndex(1))
-    log = Log(base: metadata.last, baseStamp: metadata.stamp)
+    var base = metadata.last
+    if settings.bugs.contains(.snapshotTermForgotten) { base.term = term }
+    log = Log(base: base, baseStamp: metadata.stamp)
     memberships = MembershipHistory(metadata.membership, at: metadata.membershipIndex)
     if let removed = removedAt, metadata.membershipIndex > removed,
       metadata.membership.includes(id)
@@ -179,7 +188,7 @@ extension RaftNode {
     // A follower that is receiving an older snapshot needs the log after it, or it would be sent
     // one snapshot after the other; within limits.
     let needed = leadership.peers.compactMap { $0.sending?.metadata.last.index }.min()
-    if let needed, needed < cut {
+    if let needed, needed < cut, !settings.bugs.contains(.logTrimmedUnderReceiver) {
       let furthest = log.cut(
         behind: metadata.last.index, entriesMax: settings.retainedEntries * 16,
         bytesMax: settings.retainedBytesMax * 4)

@@ -107,7 +107,7 @@ package struct RaftNode: Sendable {
     hardState = restored.hardState
     if log.last.term > hardState.term { hardState = HardState(term: log.last.term) }
     hardStateHanded = restored.hardState
-    commitIndex = start
+    commitIndex = settings.bugs.contains(.logCommittedAtRestart) ? log.last.index : start
     commitHanded = start
     entriesHanded = log.last.index
     durable = log.last.index
@@ -223,7 +223,9 @@ package struct RaftNode: Sendable {
     case .voteReply(let reply) where reply.isPreVote && reply.isGranted:
       return message.term == term.next
     case .append, .snapshot: becomeFollower(term: message.term, leader: message.from)
-    default: becomeFollower(term: message.term, leader: nil)
+    default:
+      if settings.bugs.contains(.higherTermsIgnored) { return false }
+      becomeFollower(term: message.term, leader: nil)
     }
     return true
   }
@@ -235,6 +237,10 @@ package struct RaftNode: Sendable {
       send(.voteReply(VoteReply(isGranted: false, isPreVote: request.isPreVote)), to: message.from)
     case .append, .snapshot:
       send(.appendReply(AppendReply(outcome: .heard, round: 0, wall: now.wall)), to: message.from)
+    case .voteReply(let reply) where settings.bugs.contains(.oldVotesCounted):
+      handle(reply, message)
+    case .appendReply(let reply) where settings.bugs.contains(.oldAcknowledgementsCounted):
+      handle(reply, from: message.from)
     default: break
     }
   }

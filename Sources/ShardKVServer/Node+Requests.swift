@@ -138,21 +138,28 @@ extension Node {
   /// This replica no longer leads: whoever waits for a proposal learns that its outcome is unknown,
   /// and whoever waits for a read asks elsewhere. Errands are the next leader's.
   mutating func abandonLeadership() {
+    if !settings.bugs.contains(.answersByIndexAlone) { abandonProposals() }
+    let unconfirmed = readRounds.filter { $0.index == nil }.flatMap(\.readers)
+    readRounds.removeAll { $0.index == nil }
+    if !unconfirmed.isEmpty { effects.rarePaths.insert(.readsAbandoned) }
+    for reader in unconfirmed + newReads {
+      reply(
+        reader.asker,
+        settings.bugs.contains(.readsOutliveLeadership)
+          ? service.read(reader.body) : .refused(.wrongLeader(hint: leaderAddress)))
+    }
+    newReads = []
+    for operation in errands.keys.sorted() { clerk.cancel(operation) }
+    errands = [:]
+    busyErrands = [:]
+  }
+
+  private mutating func abandonProposals() {
     if !proposals.isEmpty { effects.rarePaths.insert(.proposalsAbandoned) }
     for index in proposals.keys.sorted() {
       guard let proposal = proposals[index] else { continue }
       reply(proposal.asker, .refused(.outcomeUnknown))
     }
     proposals = [:]
-    let unconfirmed = readRounds.filter { $0.index == nil }.flatMap(\.readers)
-    readRounds.removeAll { $0.index == nil }
-    if !unconfirmed.isEmpty { effects.rarePaths.insert(.readsAbandoned) }
-    for reader in unconfirmed + newReads {
-      reply(reader.asker, .refused(.wrongLeader(hint: leaderAddress)))
-    }
-    newReads = []
-    for operation in errands.keys.sorted() { clerk.cancel(operation) }
-    errands = [:]
-    busyErrands = [:]
   }
 }

@@ -184,7 +184,9 @@ package struct Node<Service: NodeService>: Sendable where Service.Machine: Senda
           AppliedCommand(entry: entry.id, payload: entry.payload, outcome: outcome))
       }
       // Another leader's entry stands where the proposal was: the proposal is gone for good.
-      if let proposal, proposal.term == entry.term {
+      if let proposal,
+        proposal.term == entry.term || settings.bugs.contains(.answersByIndexAlone)
+      {
         switch outcome {
         case .reply(let body): answer = body
         case .again:

@@ -41,7 +41,10 @@ package struct NodeSettings: Sendable {
   /// Effects name every command that was applied: what a simulation compares among replicas.
   package var tellsWhatIsApplied = false
   package var bugs: PlantedBugs = [] {
-    didSet { raft.bugs = bugs }
+    didSet {
+      raft.bugs = bugs
+      journal.bugs = bugs
+    }
   }
 
   package init() {}

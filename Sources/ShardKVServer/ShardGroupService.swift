@@ -137,10 +137,10 @@ package struct ShardGroupService: NodeService {
     {
       add(.registration, .register(identity.group, record))
     }
-    if leader.now.monotonic >= nextPoll, let wanted = machine.wantedConfiguration {
+    if leader.now.monotonic >= nextPoll {
       let poll = Int(settings.pollMilliseconds * nanosecondsPerMillisecond)
       nextPoll = leader.now.monotonic + UInt64(random.next(in: poll * 3 / 4...poll * 5 / 4))
-      add(.configuration, .query(wanted))
+      add(.configuration, .query(machine.wantedConfiguration))
     }
     for duty in machine.duties() {
       switch duty {
@@ -165,9 +165,7 @@ package struct ShardGroupService: NodeService {
         registered = (errand.term, record)
       }
     case (.configuration, .configuration(let configuration)):
-      guard configuration.number == machine.wantedConfiguration,
-        machine.canAdopt(configuration)
-      else { break }
+      guard machine.canAdopt(configuration) else { break }
       // More may follow: look again without waiting.
       nextPoll = 0
       return [ShardGroupMachine.encode(.adopt(configuration))]

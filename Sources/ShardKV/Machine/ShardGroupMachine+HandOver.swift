@@ -3,8 +3,15 @@ import Sessions
 import ShardMap
 
 extension ShardGroupMachine {
-  /// The configuration to ask the controller for.
-  package var wantedConfiguration: ConfigNumber? { configuration.number.next }
+  /// The configuration to ask the controller for; `nil` for the newest.
+  package var wantedConfiguration: ConfigNumber? {
+    bugs.contains(.configurationsSkipped) ? nil : configuration.number.next
+  }
+
+  private func isNext(_ number: ConfigNumber) -> Bool {
+    bugs.contains(.configurationsSkipped)
+      ? number > configuration.number : number == configuration.number.next
+  }
 
   /// What a configuration would do to one shard here.
   private enum Change {
@@ -46,9 +53,12 @@ extension ShardGroupMachine {
   /// from this group. A configuration that names another group by this group's number is as one
   /// that does not name this group.
   package func canAdopt(_ configuration: Configuration) -> Bool {
-    guard configuration.number == self.configuration.number.next,
+    guard isNext(configuration.number),
       configuration.layout == layout, configuration.shards.count == shards.count
     else { return false }
+    if bugs.contains(.waitsForAllShards), shards.contains(where: { $0.status != .serving }) {
+      return false
+    }
     for index in shards.indices {
       if case .refused = change(of: ShardID(index), in: configuration) { return false }
     }
@@ -56,7 +66,7 @@ extension ShardGroupMachine {
   }
 
   mutating func adopt(_ next: Configuration) {
-    guard canAdopt(next) else { return }
+    guard canAdopt(next) || bugs.contains(.configurationOnlyWhenProposing) else { return }
     for index in shards.indices {
       let shard = ShardID(index)
       let assignment = next.shards[index]
@@ -110,12 +120,13 @@ extension ShardGroupMachine {
     guard shard.index < shards.count else { return .gone }
     guard configuration.number >= left else { return .notReady }
     let state = shards[shard.index]
+    if bugs.contains(.swapsDeadlock), !arriving.isEmpty { return .notReady }
     guard state.status == .bePulling, state.left == left else {
       guard bugs.contains(.sourceDeletedEarly), state.status == .serving else { return .gone }
       return .chunk(
         ShardChunk.encode(
           Shard(), shard: shard, left: left, from: ShardPosition(cursor: cursor) ?? .start,
-          clock: clock, withSessions: true, bytesMax: bytesMax))
+          clock: clock, bytesMax: bytesMax))
     }
     guard let position = ShardPosition(cursor: cursor), position != .end else { return .gone }
     return .chunk(
@@ -129,13 +140,20 @@ extension ShardGroupMachine {
     guard shard.index < shards.count else { return .alreadyDone }
     guard configuration.number >= left else { return .notReady }
     let state = shards[shard.index]
-    return state.status == .bePulling && state.left == left ? .propose : .alreadyDone
+    return state.status == .bePulling && isFenced(state, left) ? .propose : .alreadyDone
+  }
+
+  /// Whether a deletion is of the hand-over that is under way, and not of an earlier one.
+  private func isFenced(_ state: Shard, _ left: ConfigNumber) -> Bool {
+    state.left == left || bugs.contains(.deletionUnfenced)
   }
 
   mutating func install(_ shard: ShardID, left: ConfigNumber, chunk bytes: [UInt8]) {
     guard shard.index < shards.count, shards[shard.index].status == .pulling,
       shards[shard.index].left == left,
-      let chunk = try? ShardChunk(bytes, shard: shard, left: left, onto: shards[shard.index])
+      let chunk = try? ShardChunk(
+        bytes, shard: shard, left: left, onto: shards[shard.index],
+        withVersions: !bugs.contains(.versionsReset))
     else { return }
     shards[shard.index] = chunk.result
     guard chunk.result.position == .end else { return }
@@ -145,7 +163,7 @@ extension ShardGroupMachine {
 
   mutating func delete(_ shard: ShardID, left: ConfigNumber) {
     guard shard.index < shards.count, shards[shard.index].status == .bePulling,
-      shards[shard.index].left == left
+      isFenced(shards[shard.index], left)
     else { return }
     discarded.append(shards[shard.index].map)
     shards[shard.index] = Shard()

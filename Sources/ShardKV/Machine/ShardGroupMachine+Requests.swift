@@ -10,7 +10,7 @@ extension ShardGroupMachine {
     let shard = layout.shard(of: key)
     guard canServe(shard) else { return awaitsData(shard) ? .notReady : .wrongGroup }
     switch shards[shard.index].sessions.verdict(for: id) {
-    case .expired: return .expired
+    case .expired: return bugs.contains(.expiredSessionsWrite) ? nil : .expired
     case .repeated(let code):
       if case .write(let answer) = AnswerCode.decode(code) { return .answered(answer) }
       return .tooLarge
@@ -36,9 +36,10 @@ extension ShardGroupMachine {
     let shard = layout.shard(of: key)
     guard canServe(shard) || bugs.contains(.ownershipOnlyWhenProposing) else { return .wrongGroup }
     switch shards[shard.index].sessions.admit(id, clock: clock) {
-    case .expired: return .expired
-    case .repeated(let code): return AnswerCode.decode(code)
-    case .new: break
+    case .expired where !bugs.contains(.expiredSessionsWrite): return .expired
+    case .repeated(let code) where !bugs.contains(.repeatsOnlyWhenProposing):
+      return AnswerCode.decode(code)
+    case .new, .expired, .repeated: break
     }
     let output = perform(operation, on: key, in: shard.index)
     shards[shard.index].sessions.record(id, answer: AnswerCode.encode(output), clock: clock)

@@ -12,7 +12,7 @@ struct ShardChunk {
 
   static func encode(
     _ state: Shard, shard: ShardID, left: ConfigNumber, from start: ShardPosition, clock: UInt64,
-    withSessions: Bool, bytesMax: Int
+    withSessions: Bool = true, bytesMax: Int
   ) -> [UInt8] {
     var writer = ByteWriter()
     writer.u8(version)
@@ -28,7 +28,10 @@ struct ShardChunk {
 
   /// Reads a chunk onto what the destination has; throws if it is not the one that comes next
   /// there.
-  init(_ bytes: [UInt8], shard: ShardID, left: ConfigNumber, onto state: Shard) throws(ByteError) {
+  init(
+    _ bytes: [UInt8], shard: ShardID, left: ConfigNumber, onto state: Shard,
+    withVersions: Bool = true
+  ) throws(ByteError) {
     var reader = ByteReader(bytes)
     guard try reader.u8("version of chunk") == Self.version,
       try reader.shardID("shard") == shard, try reader.configNumber("fence") == left,
@@ -37,7 +40,7 @@ struct ShardChunk {
       throw .malformed(field: "head of chunk", offset: reader.offset)
     }
     var result = state
-    try result.addPiece(from: &reader)
+    try result.addPiece(from: &reader, withVersions: withVersions)
     guard let next = ShardPosition(cursor: try reader.blob("cursor")), next != state.position else {
       throw .malformed(field: "cursor", offset: reader.offset)
     }

@@ -116,7 +116,9 @@ extension Shard {
   }
 
   /// Adds what ``encodePiece(from:into:bytesMax:withSessions:)`` wrote, up to its closing tag.
-  mutating func addPiece(from reader: inout ByteReader) throws(ByteError) {
+  mutating func addPiece(
+    from reader: inout ByteReader, withVersions: Bool = true
+  ) throws(ByteError) {
     while true {
       guard let tag = PieceTag(rawValue: try reader.u8("tag of an item")) else {
         throw .malformed(field: "tag of an item", offset: reader.offset)
@@ -126,7 +128,7 @@ extension Shard {
       case .entry:
         let key = try reader.blob("key")
         let version = try Self.version(from: &reader)
-        map.put(key, try reader.blob("value"), version: version)
+        map.put(key, try reader.blob("value"), version: withVersions ? version : 1)
       case .part: try addPart(from: &reader)
       case .session: try sessions.decodeSession(from: &reader)
       case .floor:

@@ -102,7 +102,9 @@ extension ShardGroupMachine {
       }
       writer.u8(SnapshotTag.piece.rawValue)
       let room = SnapshotFormat.sectionBytesMax - writer.count - 16
-      let next = state.encodePiece(from: position ?? .start, into: &writer, bytesMax: room)
+      let next = state.encodePiece(
+        from: position ?? .start, into: &writer, bytesMax: room,
+        withSessions: !machine.bugs.contains(.snapshotWithoutSessions))
       if next == .end {
         shard += 1
         position = nil
