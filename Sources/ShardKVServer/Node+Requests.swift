@@ -48,7 +48,10 @@ extension Node {
 
   /// Decides on a request that only the leader may answer.
   mutating func handleLeading(_ asker: Asker, _ body: Request.Body) {
-    if holdsRequests { return hold(asker, body) }
+    if holdsRequests {
+      if let answer = movedAway(body) { return reply(asker, answer) }
+      return hold(asker, body)
+    }
     guard raft.role == .leader, drainDeadline == nil else {
       return reply(asker, .refused(.wrongLeader(hint: leaderAddress)))
     }
@@ -70,6 +73,20 @@ extension Node {
       proposals[id.index] = Proposal(
         term: id.term, asker: asker, body: isPlanned ? body : nil)
     }
+  }
+
+  /// The answer if another group owns the shard, or `nil`. To say so takes no leadership, and a
+  /// group that has left and stops has nobody who would lead next.
+  private func movedAway(_ body: Request.Body) -> Reply.Body? {
+    let answer: Reply.Body
+    if case .get = body {
+      answer = service.read(body)
+    } else if case .reply(let refusal) = service.admit(body, nonce: 0) {
+      answer = refusal
+    } else {
+      return nil
+    }
+    return if case .refused(.wrongGroup) = answer { answer } else { nil }
   }
 
   mutating func reply(_ asker: Asker, _ body: Reply.Body) {

@@ -371,6 +371,14 @@ package final class Simulator {
     collectFromNetwork()
   }
 
+  /// Asks the process to end, as SIGTERM does.
+  package func terminate(_ host: SimulatedHost) {
+    guard host.isUp else { return }
+    trace("\(host.name) is asked to stop")
+    host.inbox.append(.stop)
+    scheduleTurn(host)
+  }
+
   /// Stops the process as SIGSTOP does.
   package func pause(_ host: SimulatedHost) {
     guard host.isUp else { return }

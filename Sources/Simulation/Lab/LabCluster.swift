@@ -126,6 +126,9 @@ package final class LabCluster {
     simulator.crash(server.host, losesUnsynced: true, silently: false)
   }
 
+  /// Asks the process to end by itself.
+  package func terminate(_ server: SimulatedCluster.Replica) { simulator.terminate(server.host) }
+
   package func start(_ server: SimulatedCluster.Replica) { simulator.start(server.host) }
 
   package func stop(_ group: GroupID) {
