@@ -103,7 +103,9 @@ let package = Package(
     tests("TidyTests", []),
     tests("EventLoopTests", ["Basics", "EventLoop", "Wire"]),
     tests("RaftTests", ["Basics", "Raft"]),
-    tests("SimulationTests", ["Basics", "Journal", "Simulation", "Wire"]),
+    tests(
+      "SimulationTests",
+      ["Basics", "Clerk", "Journal", "Raft", "ShardKVServer", "ShardMap", "Simulation", "Wire"]),
     tests("StorageTests", ["Basics", "ShardMap", "Raft", "Journal", "Storage"]),
     tests(
       "ScenarioTests",

@@ -48,13 +48,7 @@ extension RaftNode {
   // Leading.
 
   mutating func tickLeader() {
-    let patience = UInt64(settings.electionTicks.lowerBound)
-    let hearsQuorum = Quorum.holds(membership) { voter in
-      if voter == id { return true }
-      guard let position = leadership.position(of: voter) else { return false }
-      return ticks - leadership.peers[position].heardTick <= patience
-    }
-    guard hearsQuorum || settings.bugs.contains(.noCheckQuorum) else {
+    guard hearsQuorum(at: ticks) || settings.bugs.contains(.noCheckQuorum) else {
       // Others may have elected another leader; who waits here should look for it.
       becomeFollower(term: term, leader: nil)
       return
@@ -72,6 +66,16 @@ extension RaftNode {
         leadership.isDue = true
       }
       retrySection(of: position)
+    }
+  }
+
+  /// Whether a quorum, at that tick, was heard of within the shortest election timeout.
+  func hearsQuorum(at tick: UInt64) -> Bool {
+    let patience = UInt64(settings.electionTicks.lowerBound)
+    return Quorum.holds(membership) { voter in
+      if voter == id { return true }
+      guard let position = leadership.position(of: voter) else { return false }
+      return tick - leadership.peers[position].heardTick <= patience
     }
   }
 

@@ -162,7 +162,6 @@ package struct RaftNode: Sendable {
   /// that was stopped hears its mail before its timers fire.
   package mutating func tick() {
     ticks += 1
-    let awaitsDisk = handouts.contains { $0.upTo > durable }
     diskWaitTicks = awaitsDisk ? diskWaitTicks + 1 : 0
     if standing == .leader {
       tickLeader()

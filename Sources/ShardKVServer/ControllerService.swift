@@ -87,6 +87,8 @@ package struct ControllerService: NodeService {
 
   package func answerAnywhere(_ body: Request.Body) -> Reply.Body? { nil }
 
+  package var nextErrands: UInt64 { .max }
+
   package mutating func errands(_ leader: LeaderContext) -> [Errand] { [] }
 
   package mutating func finished(_ errand: Errand, _ outcome: ClerkOutcome) -> [[UInt8]] { [] }

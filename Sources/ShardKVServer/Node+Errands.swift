@@ -16,9 +16,18 @@ extension Node {
     }
   }
 
+  /// When errands are to be looked for, monotonic nanoseconds: a while after the last time if what
+  /// they depend on may have changed, and otherwise when the service says.
+  var nextErrandLook: UInt64 {
+    guard raft.isReadyToServe, drainDeadline == nil else { return .max }
+    let hasNews = haveErrandsChanged || applied != errandsSeen
+    return hasNews ? nextErrands : max(nextErrands, service.nextErrands)
+  }
+
   private mutating func beginErrands() {
-    guard raft.isReadyToServe, drainDeadline == nil, now.monotonic >= nextErrands else { return }
-    bindIncarnations()
+    guard now.monotonic >= nextErrandLook else { return }
+    errandsSeen = applied
+    haveErrandsChanged = !bindIncarnations()
     nextErrands = now.monotonic + settings.errandMilliseconds * nanosecondsPerMillisecond
     let context = LeaderContext(now: now, term: raft.term, record: record)
     let deadline =
@@ -37,6 +46,7 @@ extension Node {
 
   private mutating func finish(_ errand: Errand, _ outcome: ClerkOutcome) {
     busyErrands[errand.key] = nil
+    haveErrandsChanged = true
     if case .failed = outcome { effects.rarePaths.insert(.errandFailed) }
     guard raft.isReadyToServe, raft.term == errand.term else {
       effects.rarePaths.insert(.errandOutlivedLeadership)

@@ -82,7 +82,11 @@ extension Node {
     if let known = member(replica)?.incarnation, known != .unknown, known != incarnation {
       return dismissal(of: replica, incarnation, known)
     }
-    if incarnation != .unknown { incarnations[replica] = incarnation }
+    if incarnation != .unknown,
+      incarnations.updateValue(incarnation, forKey: replica) != incarnation
+    {
+      haveErrandsChanged = true
+    }
     return nil
   }
 
@@ -104,8 +108,9 @@ extension Node {
 
   /// A leader binds the folders that it has learnt of to their replicas, in one entry. From then on
   /// another folder under the same id is refused.
-  mutating func bindIncarnations() {
-    guard raft.isReadyToServe, raft.isMembershipSettled, !isHandingOver else { return }
+  /// - Returns: whether nothing of it is left to be done.
+  mutating func bindIncarnations() -> Bool {
+    guard raft.isReadyToServe, raft.isMembershipSettled, !isHandingOver else { return false }
     var contexts: [ReplicaID: [UInt8]] = [:]
     for member in members where member.incarnation == .unknown {
       let replica = member.address.id
@@ -114,7 +119,9 @@ extension Node {
       guard found != .unknown else { continue }
       contexts[replica] = Member(address: member.address, incarnation: found).encoded()
     }
-    if !contexts.isEmpty { _ = raft.propose(MembershipChange(contexts: contexts)) }
+    if contexts.isEmpty { return true }
+    if case .accepted = raft.propose(MembershipChange(contexts: contexts)) { return true }
+    return false
   }
 
   // What operators ask for.

@@ -11,7 +11,8 @@ import Wire
 ///
 /// A turn, in this order, which the order of ``NodeEffects`` continues outside:
 ///
-/// 1. the clock is set, but no timer fires yet: a process that was stopped first reads its mail;
+/// 1. the clock is set, and ticks in which nothing could happen are counted, but no timer fires
+///    yet: a process that was stopped first reads its mail;
 /// 2. syncs that are done are told to Raft, then everything that was received is handled;
 /// 3. ticks that are due are given to Raft, and a leader's errands are begun;
 /// 4. what Raft has ready is taken: entries go to the journal, messages that promise nothing leave
@@ -74,6 +75,10 @@ package struct Node<Service: NodeService>: Sendable where Service.Machine: Senda
   /// Errands that are not to be begun again: asked (`nil`) or proposed at this index.
   var busyErrands: [Errand.Key: LogIndex?] = [:]
   var nextErrands: UInt64 = 0
+  /// What was applied when errands were looked for last, and whether anything else has changed
+  /// since that they depend on.
+  var errandsSeen = LogIndex.zero
+  var haveErrandsChanged = true
 
   // Handing over, and stopping.
   var handOver: HandOver?
@@ -95,6 +100,7 @@ package struct Node<Service: NodeService>: Sendable where Service.Machine: Senda
   package mutating func turn(_ now: Moment, _ inputs: [NodeInput]) -> NodeEffects {
     self.now = now
     raft.setTime(now)
+    passIdleTicks()
     var clerkInputs: [LinkInput] = []
     for input in inputs {
       switch input {
@@ -116,36 +122,6 @@ package struct Node<Service: NodeService>: Sendable where Service.Machine: Senda
     outbox.flush(into: &effects.links)
     defer { effects = NodeEffects() }
     return effects
-  }
-
-  /// When the next turn must begin at the latest, monotonic nanoseconds.
-  package var nextDeadline: UInt64 {
-    @_specialize(where Service == ShardGroupService)
-    @_specialize(where Service == ControllerService)
-    get {
-      if wantsTurn { return now.monotonic }
-      var deadline = nextTick
-      if let clerkDeadline = clerk.nextDeadline { deadline = min(deadline, clerkDeadline) }
-      return deadline
-    }
-  }
-
-  /// Gives Raft the ticks that are due. After a long pause there is no point in giving all of them:
-  /// as many as make any timer fire are enough.
-  private mutating func advanceTime() {
-    let tick = RaftSettings.tickMilliseconds * nanosecondsPerMillisecond
-    var given = 0
-    while nextTick <= now.monotonic, given < 2 * settings.raft.electionTicks.upperBound {
-      raft.tick()
-      nextTick += tick
-      given += 1
-    }
-    if given > 0 { expireHellos() }
-    if nextTick <= now.monotonic {
-      effects.rarePaths.insert(.ticksSkipped)
-      nextTick = now.monotonic + tick
-    }
-    connectPeers()
   }
 
   /// Takes what Raft has ready until there is no more: applying can lead to proposing again.

@@ -29,9 +29,11 @@ package protocol NodeService: Sendable {
   /// The answer that any replica may give from what it has applied; `nil`: only the leader can.
   func answerAnywhere(_ body: Request.Body) -> Reply.Body?
 
-  /// What the leader has to ask of others now. Asked again and again; the node leaves out what is
-  /// under way.
+  /// What the leader has to ask of others now. Asked again and again: when entries were applied,
+  /// when an errand came back, and at ``nextErrands``. The node leaves out what is under way.
   mutating func errands(_ leader: LeaderContext) -> [Errand]
+  /// When there may be errands that time alone gives rise to, monotonic nanoseconds.
+  var nextErrands: UInt64 { get }
   /// An errand came back: the commands to propose.
   mutating func finished(_ errand: Errand, _ outcome: ClerkOutcome) -> [[UInt8]]
 

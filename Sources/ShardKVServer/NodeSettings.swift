@@ -40,6 +40,8 @@ package struct NodeSettings: Sendable {
 
   /// Effects name every command that was applied: what a simulation compares among replicas.
   package var tellsWhatIsApplied = false
+  /// It does not sleep through ticks in which it has nothing to do: a test compares the two.
+  package var wakesAtEachTick = false
   package var bugs: PlantedBugs = [] {
     didSet {
       raft.bugs = bugs

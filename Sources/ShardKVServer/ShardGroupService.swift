@@ -20,6 +20,7 @@ package struct ShardGroupService: NodeService {
   private var registered: (term: Term, record: GroupRecord)?
   /// When to look for a newer configuration, monotonic nanoseconds.
   private var nextPoll: UInt64 = 0
+  package var nextErrands: UInt64 { nextPoll }
   /// Spreads the looks of many groups, which would else meet after a common pause.
   private var random: SeededGenerator
 

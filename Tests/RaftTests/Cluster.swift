@@ -59,6 +59,10 @@ final class Cluster {
   var syncMicroseconds = 300
   /// Replicas whose syncs do not end.
   var stalledDisks: Set<Int> = []
+  /// One tick in so many is checked to be as idle as it was said to be; 0: none.
+  var idleCheckInterval = 0
+  var ticksSeen = 0
+  var idleTicksSeen = 0
 
   // What was observed.
   var requests = 0
@@ -160,7 +164,10 @@ final class Cluster {
     case .tick(let number, let life):
       guard nodes[number].life == life, nodes[number].raft != nil else { return }
       queue.add(event, at: now + tickMicroseconds(number))
-      turn(number) { $0.tick() }
+      turn(number) { raft in
+        checkIdleTick(of: raft)
+        raft.tick()
+      }
     case .synced(let number, let life):
       guard nodes[number].life == life, nodes[number].raft != nil else { return }
       if stalledDisks.contains(number) {

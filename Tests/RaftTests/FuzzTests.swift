@@ -44,6 +44,7 @@ private struct Chaos {
       settings: settings)
     cluster.syncMicroseconds = draw.chance(0.3) ? 8000 : 300
     cluster.isReliable = draw.chance(0.4)
+    cluster.idleCheckInterval = 10
     if settings.leaseReads {
       for node in cluster.everyone {
         cluster.nodes[node].clockPercent = UInt64(draw.next(in: 90...110))
@@ -154,5 +155,6 @@ private struct Chaos {
       throw Failed(description: "a change is never finished")
     }
     try checkLogs()
+    if cluster.idleTicksSeen < 100 { throw Failed(description: "hardly any tick was idle") }
   }
 }
