@@ -78,6 +78,9 @@ extension RaftNode {
     standing == .leader && commitIndex >= leadership.termStart
   }
 
+  /// The term of the entry at `index`; `nil` if it is no longer, or not yet, in memory.
+  package func term(at index: LogIndex) -> Term? { log.term(at: index) }
+
   /// What a snapshot of the state after the entry at `index` stands for; `nil` if that entry is not
   /// committed or no longer in memory.
   package func metadata(at index: LogIndex) -> SnapshotMetadata? {

@@ -29,7 +29,7 @@ extension RaftNode {
     for voter in voters {
       if voter == id {
         known.append(now.wall)
-      } else if let heard = leadership.peers.first(where: { $0.id == voter })?.clock {
+      } else if let heard = leadership.position(of: voter).flatMap({ leadership.peers[$0].clock }) {
         known.append(heard.estimate(at: now.monotonic))
       }
     }

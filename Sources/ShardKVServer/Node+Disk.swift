@@ -63,10 +63,11 @@ extension Node {
   }
 
   private var wantsSnapshot: Bool {
-    let size = disk.journal.newestSnapshot == nil ? 0 : disk.journal.snapshotBytes / 2
-    let growth = UInt64(Double(size) * settings.snapshotFactor)
-    return applied > raft.snapshot.index && disk.flight?.finishesSnapshot != true
-      && disk.journal.bytesSinceSnapshot >= max(settings.snapshotBytes, growth)
+    let bytes = disk.journal.bytesSinceSnapshot
+    guard bytes >= settings.snapshotBytes else { return false }
+    let growth = UInt64(Double(disk.journal.snapshotBytes / 2) * settings.snapshotFactor)
+    return bytes >= growth && applied > raft.snapshot.index
+      && disk.flight?.finishesSnapshot != true
   }
 
   /// The file of the snapshot is durable under its name.

@@ -103,6 +103,7 @@ extension Node {
       seed: random.next())
     applied = recovery.snapshot?.metadata.last.index ?? .zero
     nextTick = now.monotonic + RaftSettings.tickMilliseconds * nanosecondsPerMillisecond
+    nextDeadline = nextTick
     self.random = random
     followMembership()
   }

@@ -38,7 +38,7 @@ extension Node {
   mutating func updateFreshness() {
     guard raft.role != .leader else { return freshness.forget() }
     freshness.note(
-      applied: applied, isOfTerm: raft.metadata(at: applied)?.last.term == raft.term)
+      applied: applied, isOfTerm: raft.term(at: applied) == raft.term)
   }
 
   /// How old the applied state may be, in milliseconds; `nil` if that is not known. A leader cannot

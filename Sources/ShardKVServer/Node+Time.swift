@@ -3,26 +3,22 @@ import Clerk
 import Raft
 
 /// When a node needs a turn, and what becomes of the time between two turns. Everything that waits
-/// for time has its place in ``nextDeadline``; nothing is looked at again and again.
+/// for time has its place in ``deadline``; nothing is looked at again and again.
 extension Node {
   private static var tickNanoseconds: UInt64 {
     RaftSettings.tickMilliseconds * nanosecondsPerMillisecond
   }
 
-  /// When the next turn must begin at the latest, monotonic nanoseconds.
-  package var nextDeadline: UInt64 {
-    @_specialize(where Service == ShardGroupService)
-    @_specialize(where Service == ControllerService)
-    get {
-      if wantsTurn { return now.monotonic }
-      var deadline = nextTick
-      if !settings.wakesAtEachTick, !needsEachTick {
-        // Others than the clerk wait for a tick: turns that are due at about the same time are one.
-        let ticks = min(raft.ticksUntilAction - 1, ticksUntil(ownDeadline))
-        deadline = saturatingSum(nextTick, ticks)
-      }
-      return min(deadline, clerk.nextDeadline ?? .max)
+  /// What ``nextDeadline`` is after this turn.
+  var deadline: UInt64 {
+    if wantsTurn { return now.monotonic }
+    var deadline = nextTick
+    if !settings.wakesAtEachTick, !needsEachTick {
+      // Others than the clerk wait for a tick: turns that are due at about the same time are one.
+      let ticks = min(raft.ticksUntilAction - 1, ticksUntil(ownDeadline))
+      deadline = saturatingSum(nextTick, ticks)
     }
+    return min(deadline, clerk.nextDeadline ?? .max)
   }
 
   private func saturatingSum(_ start: UInt64, _ ticks: UInt64) -> UInt64 {

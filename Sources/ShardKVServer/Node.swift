@@ -43,6 +43,8 @@ package struct Node<Service: NodeService>: Sendable where Service.Machine: Senda
   package internal(set) var applied: LogIndex
   /// When the tick after the last one is due, monotonic nanoseconds.
   var nextTick: UInt64
+  /// When the next turn must begin at the latest, monotonic nanoseconds.
+  package internal(set) var nextDeadline: UInt64
 
   /// The membership that ``members`` and ``peers`` follow.
   var followed = Membership(voters: [])
@@ -119,6 +121,7 @@ package struct Node<Service: NodeService>: Sendable where Service.Machine: Senda
     writeSnapshot()
     flushJournal()
     drain()
+    nextDeadline = deadline
     outbox.flush(into: &effects.links)
     defer { effects = NodeEffects() }
     return effects

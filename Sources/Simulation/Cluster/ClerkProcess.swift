@@ -16,7 +16,10 @@ package final class ClerkProcess: SimulatedProcess {
   private var waiting: [Waiting] = []
   private var completions: [OperationID: (ClerkOutcome) -> Void] = [:]
 
-  package init(_ clerk: Clerk) { self.clerk = clerk }
+  package init(_ clerk: Clerk) {
+    self.clerk = clerk
+    nextDeadline = clerk.nextDeadline
+  }
 
   /// Operations that have no outcome yet.
   package var openCount: Int { waiting.count + completions.count }
@@ -28,7 +31,8 @@ package final class ClerkProcess: SimulatedProcess {
     waiting.append(Waiting(operation: operation, timeout: timeout, completion: completion))
   }
 
-  package var nextDeadline: UInt64? { clerk.nextDeadline }
+  /// As it was after the last turn: to look into the clerk behind this reference is to copy it.
+  package private(set) var nextDeadline: UInt64?
 
   package func turn(_ now: Moment, _ inputs: [NodeInput]) -> NodeEffects {
     for next in waiting {
@@ -40,6 +44,7 @@ package final class ClerkProcess: SimulatedProcess {
       if case .link(let link) = input { link } else { nil }
     }
     let clerkEffects = clerk.turn(now, links)
+    nextDeadline = clerk.nextDeadline
     for (id, outcome) in clerkEffects.finished {
       completions.removeValue(forKey: id)?(outcome)
     }

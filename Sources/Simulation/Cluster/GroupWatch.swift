@@ -39,9 +39,10 @@ package final class GroupWatch {
   /// State hashes at some indexes, with the host that showed it first.
   private var hashes: [UInt64: (hash: UInt64, host: Int)] = [:]
   /// The term of the committed entry at an index, of whatever kind.
-  private var termOfIndex: [UInt64: Term] = [:]
-  private var durablePromises: [Int: HardState] = [:]
-  private var lastSeen: [Int: (incarnation: Int, observation: NodeObservation)] = [:]
+  private var termOfIndex: [Term?] = []
+  /// By host.
+  private var durablePromises: [HardState?] = []
+  private var lastSeen: [(incarnation: Int, observation: NodeObservation)?] = []
   private let ledger: WriteLedger
   private var didHandOver = false
   /// The chunks of moving shards in the log; only ever asked whether one is among them.
@@ -68,6 +69,11 @@ package final class GroupWatch {
   package func observe(
     _ observation: NodeObservation, host: Int, incarnation: Int, isSettled: Bool, name: String
   ) {
+    if host >= lastSeen.count {
+      lastSeen.append(contentsOf: repeatElement(nil, count: host + 1 - lastSeen.count))
+      durablePromises.append(
+        contentsOf: repeatElement(nil, count: lastSeen.count - durablePromises.count))
+    }
     checkPromises(observation.promises, host, isSettled, name)
     if observation.role == .leader {
       let leader = leaderOfTerm.updateValue(host, forKey: observation.term.rawValue)
@@ -90,10 +96,14 @@ package final class GroupWatch {
       checkCommit(observation, after: last.observation, name)
     }
     if let term = observation.appliedTerm {
-      let known = termOfIndex.updateValue(term, forKey: observation.appliedIndex.rawValue)
-      if let known, known != term {
+      let index = Int(clamping: observation.appliedIndex.rawValue)
+      if index >= termOfIndex.count {
+        termOfIndex.append(contentsOf: repeatElement(nil, count: index + 1 - termOfIndex.count))
+      }
+      if let known = termOfIndex[index], known != term {
         fail("\(name) committed term \(term) at \(observation.appliedIndex), others \(known)")
       }
+      termOfIndex[index] = term
     }
     if observation.appliedIndex > observation.commitIndex {
       fail("\(name) applied what is not committed: \(observation)")

@@ -82,6 +82,6 @@ extension NodeObservation {
       role: node.raft.role, term: node.raft.term, commitIndex: node.raft.commitIndex,
       appliedIndex: node.applied, configuration: node.service.configurationNumber,
       promises: node.raft.hardState,
-      appliedTerm: node.raft.metadata(at: node.applied)?.last.term)
+      appliedTerm: node.applied == .zero ? nil : node.raft.term(at: node.applied))
   }
 }

@@ -37,7 +37,8 @@ package final class SimulatedCluster {
   /// State hashes are compared at applied indexes that this divides.
   package var hashInterval: UInt64 = 32
 
-  private var replicaOfHost: [Int: Int] = [:]
+  /// By host; `nil` for those of clients.
+  private var replicaOfHost: [Int?] = []
   private let ledger = WriteLedger()
   private var lastCommit: [LogIndex] = []
   /// The group that serves each shard, as far as that group's furthest replica has applied.
@@ -84,7 +85,8 @@ package final class SimulatedCluster {
     } catch {
       simulator.fail(.wrongResult, "\(name) cannot be made: \(error)")
     }
-    replicaOfHost[host.index] = replicas.count
+    while replicaOfHost.count < host.index { replicaOfHost.append(nil) }
+    replicaOfHost.append(replicas.count)
     replicas.append(Replica(host: host, group: position, member: member))
   }
 
@@ -129,7 +131,9 @@ package final class SimulatedCluster {
   }
 
   private func observe(_ host: SimulatedHost, _ effects: NodeEffects) {
-    guard let index = replicaOfHost[host.index], let node = replicas[index].node else { return }
+    guard host.index < replicaOfHost.count, let index = replicaOfHost[host.index],
+      let node = replicas[index].node
+    else { return }
     if !effects.rarePaths.isEmpty {
       for path in rarePaths.indices where effects.rarePaths.rawValue >> path & 1 == 1 {
         rarePaths[path] += 1

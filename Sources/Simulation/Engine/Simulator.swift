@@ -164,7 +164,7 @@ package final class Simulator {
   private func runTurn(_ host: SimulatedHost) {
     guard let process = host.process, !host.isPaused, host.sync == nil else { return }
     let inputs = host.inbox
-    host.inbox.removeAll(keepingCapacity: true)
+    host.inbox = []
     turnCount += 1
     noteTurn(of: host)
     mix(now ^ UInt64(host.index) << 56 ^ UInt64(inputs.count) << 48)
@@ -305,8 +305,11 @@ package final class Simulator {
   }
 
   private func collectFromNetwork() {
-    for (time, event) in network.scheduled { queue.add(.network(event), at: time) }
-    network.scheduled.removeAll(keepingCapacity: true)
+    if !network.scheduled.isEmpty {
+      for (time, event) in network.scheduled { queue.add(.network(event), at: time) }
+      network.scheduled.removeAll(keepingCapacity: true)
+    }
+    guard !network.deliveries.isEmpty else { return }
     for (index, input) in network.deliveries {
       let host = hosts[index]
       guard host.isUp else { continue }
