@@ -2,7 +2,7 @@ import Basics
 
 /// The members of one JSON object, found but not read. Fields that nobody asks for are skipped, so
 /// that a newer version may add some; a field that is there twice is refused.
-struct JSONObject {
+package struct JSONObject {
   private struct Member {
     var nameStart: Int
     var nameEnd: Int
@@ -18,6 +18,14 @@ struct JSONObject {
     try self.init(frame, &scanner, depth: 0)
     scanner.skipSpace()
     guard scanner.offset == scanner.end else { throw scanner.bad("more after the document") }
+  }
+
+  /// Reads a document of its own, such as a line of a file; `body` must not keep the object, which
+  /// points into `bytes`.
+  package static func read<Result>(
+    _ bytes: UnsafeRawBufferPointer, _ body: (JSONObject) throws(WireError) -> Result
+  ) throws(WireError) -> Result {
+    try body(JSONObject(document: FrameBytes(bytes, json: 0..<bytes.count, tail: 0..<0)))
   }
 
   /// A value that was found to be an object; `depth` counts the containers around it.
@@ -71,9 +79,16 @@ struct JSONObject {
     return value
   }
 
-  func has(_ name: StaticString) -> Bool { find(name) != nil }
+  /// Whether there is such a field and it is not null.
+  package func has(_ name: StaticString) -> Bool { find(name) != nil }
 
-  func whole(_ name: StaticString, max: UInt64) throws(WireError) -> UInt64 {
+  /// Whether there is such a field, null or not.
+  package func names(_ name: StaticString) -> Bool {
+    members.contains { frame.matches(name, start: $0.nameStart, end: $0.nameEnd) }
+  }
+
+  /// A whole number of at most `max`.
+  package func whole(_ name: StaticString, max: UInt64) throws(WireError) -> UInt64 {
     let value = try require(name)
     guard value.kind == .integer else {
       throw .badField(name.description, problem: "is not a whole number")
@@ -106,7 +121,8 @@ struct JSONObject {
     try wide(name, max: UInt64(Int64.max))
   }
 
-  func flag(_ name: StaticString) throws(WireError) -> Bool {
+  /// True or false.
+  package func flag(_ name: StaticString) throws(WireError) -> Bool {
     switch try require(name).kind {
     case .yes: true
     case .no: false
@@ -114,7 +130,8 @@ struct JSONObject {
     }
   }
 
-  func text(_ name: StaticString) throws(WireError) -> String {
+  /// A string.
+  package func text(_ name: StaticString) throws(WireError) -> String {
     let value = try require(name)
     guard value.kind == .string else {
       throw .badField(name.description, problem: "is not a string")
@@ -155,7 +172,7 @@ struct JSONObject {
   }
 
   /// A key or value: a string, `{"b64":…}` or `{"tail":[offset,length]}`.
-  func content(_ name: StaticString) throws(WireError) -> [UInt8] {
+  package func content(_ name: StaticString) throws(WireError) -> [UInt8] {
     let value = try require(name)
     if value.kind == .string { return frame.stringBytes(value) }
     guard value.kind == .object else {

@@ -59,6 +59,46 @@ struct LinearizabilityCheckerTests {
     #expect(Self.isLinearizable([write, append, read]) == false)
   }
 
+  /// An append of nothing makes a version and leaves the value, so that a read of the value does
+  /// not tell which version its writer made.
+  @Test func appendOfNothingMakesAVersion() {
+    let put = RegisterOperation(client: 1, call: 0, input: .put(Self.bytes("a")))
+    let append = RegisterOperation(
+      client: 2, call: 2, return: 3, input: .append([]), output: .written(version: 2))
+    var read = RegisterOperation(
+      client: 3, call: 4, return: 5, input: .get, output: .value(Self.bytes("a"), version: 2))
+    #expect(Self.isLinearizable([put, append, read]) == true)
+    read.output = .value(Self.bytes("a"), version: 1)
+    #expect(Self.isLinearizable([put, append, read]) == false)
+  }
+
+  /// A long history in which any one read finds what was overwritten long ago, or was answered
+  /// before the write that it found began.
+  @Test func anyDamagedReadOfALongHistoryIsFlagged() {
+    func history(damaged: Int?, isEarly: Bool) -> [RegisterOperation] {
+      (0..<200).flatMap { number in
+        let time = UInt64(1_000 * number + 500)
+        let put = RegisterOperation(
+          client: number % 8, call: time, return: time + 900,
+          input: .put(Self.bytes("\(number)")), output: .written(version: nil))
+        let isOld = damaged == number && !isEarly
+        let found = isOld ? number - 5 : number
+        let call = damaged == number && isEarly ? time - 400 : time + 800
+        return [
+          put,
+          RegisterOperation(
+            client: 8, call: call, return: call + 300, input: .get,
+            output: .value(Self.bytes("\(found)"), version: nil)),
+        ]
+      }
+    }
+    #expect(Self.isLinearizable(history(damaged: nil, isEarly: false)) == true)
+    for number in stride(from: 5, to: 200, by: 13) {
+      #expect(Self.isLinearizable(history(damaged: number, isEarly: false)) == false)
+      #expect(Self.isLinearizable(history(damaged: number, isEarly: true)) == false)
+    }
+  }
+
   @Test func exhaustedBudgetIsNotAPass() {
     let history = (0..<20).map { client in
       RegisterOperation(
@@ -67,169 +107,143 @@ struct LinearizabilityCheckerTests {
     }
     let impossible = RegisterOperation(
       client: 20, call: 20, return: 21, input: .get, output: .value(nil, version: nil))
-    let small = LinearizabilityChecker(stepsMax: 1_000)
+    let small = LinearizabilityChecker(stepsMax: 10)
     guard case .undecided = small.check(history + [impossible]) else {
-      Issue.record("1,000 steps cannot have decided it")
+      Issue.record("10 steps cannot have placed 20 operations")
       return
     }
   }
 
-  @Test func counterexampleIsCutAfterTheFirstImpossibleReturn() {
-    var maker = HistoryMaker(seed: 3)
-    var history = maker.sequential(count: 100)
-    history[50].output = .value(Self.bytes("never written"), version: nil)
-    history[50].input = .get
-    guard case .violation(let counterexample) = Self.checker.check(history) else {
+  @Test func counterexampleHasOnlyWhatIsNeeded() {
+    func put(_ value: String, at call: UInt64) -> RegisterOperation {
+      RegisterOperation(
+        client: 1, call: call, return: call + 5, input: .put(Self.bytes(value)),
+        output: .written(version: nil))
+    }
+    func read(_ value: String, at call: UInt64) -> RegisterOperation {
+      RegisterOperation(
+        client: 2, call: call, return: call + 5, input: .get,
+        output: .value(Self.bytes(value), version: nil))
+    }
+    var history: [RegisterOperation] = []
+    for time in UInt64(0)..<100 {
+      history.append(put("v\(time)", at: 100 * time))
+      history.append(read("v\(time)", at: 100 * time + 50))
+    }
+    history[121] = read("v7", at: 6_050)
+    guard case .violation(let found) = Self.checker.check(history) else {
+      Issue.record("a read of an old value was accepted")
+      return
+    }
+    // The write, one that came after it, and the read after that.
+    #expect(found.operations.count == 3)
+    #expect(found.operations.first == history[14])
+    #expect(found.operations.last == history[121])
+    #expect(found.prefixCount == 122)
+    #expect(found.longestOrder == [0])
+    #expect(found.held.value == Self.bytes("v7"))
+    #expect(found.refusals.map(\.position) == [1, 2])
+    #expect(found.description.contains("#3 began after #2 had returned"))
+  }
+
+  @Test func readOfWhatNobodyWroteStandsAlone() {
+    let write = RegisterOperation(
+      client: 1, call: 0, return: 1, input: .put(Self.bytes("a")), output: .written(version: 1))
+    let read = RegisterOperation(
+      client: 1, call: 2, return: 3, input: .get,
+      output: .value(Self.bytes("never written"), version: nil))
+    guard case .violation(let found) = Self.checker.check([write, read]) else {
       Issue.record("a read of what nobody wrote was accepted")
       return
     }
-    #expect(counterexample.operations.count == 51)
-    #expect(counterexample.longestOrder.count == 50)
-    #expect(counterexample.description.contains("never written"))
+    #expect(found.operations == [read])
+    #expect(found.description.contains("must find the key at \"never written\""))
   }
 
-  /// Every order is tried; the checker must say the same. Half of the histories are damaged.
-  @Test func agreesWithTryingEveryOrder() {
+  @Test func whatAKeyHeldBeforeTheHistoryCounts() {
+    let start = RegisterValue(value: Self.bytes("a"), version: 6)
+    let append = RegisterOperation(
+      client: 1, call: 0, return: 1, input: .append(Self.bytes("b")), output: .written(version: 7))
+    let read = RegisterOperation(
+      client: 1, call: 2, return: 3, input: .get,
+      output: .value(Self.bytes("ab"), version: 7))
+    var history = History()
+    history.add(append, key: [1])
+    history.add(read, key: [1])
+    #expect(history.check()?.counterexample != nil)
+    history.setStart(start, key: [1])
+    #expect(history.check() == nil)
+  }
+
+  /// What is read often and written once costs few steps; so does what has an unknown outcome.
+  @Test(arguments: [false, true]) func realisticHistoriesAreDecidedInFewSteps(hasVersions: Bool) {
     #if DEBUG
-    let rounds = 3_000
+    let count = 1_000
     #else
-    let rounds = 120_000
+    let count = 4_000
     #endif
-    var maker = HistoryMaker(seed: 42)
-    var verdicts = (possible: 0, impossible: 0)
-    for round in 0..<rounds {
-      let history = maker.concurrent(count: 2 + round % 6, damaged: round % 2 == 0)
-      let expected = everyOrder(of: history)
-      let found = Self.isLinearizable(history)
-      #expect(found == expected, "\(history)")
-      if found != expected { return }
-      if expected { verdicts.possible += 1 } else { verdicts.impossible += 1 }
-    }
-    #expect(verdicts.possible > rounds / 5)
-    #expect(verdicts.impossible > rounds / 10)
-  }
-
-  /// A sequential history with unique values has one order only, so any changed read must be seen.
-  @Test func changedHistoriesAreFlagged() {
-    for seed in 0..<200 {
-      var maker = HistoryMaker(seed: UInt64(seed))
-      let history = maker.sequential(count: 40)
-      #expect(Self.isLinearizable(history) == true)
-      let reads = history.indices.filter { history[$0].isRead }
-      guard let first = reads.first, let last = reads.last,
-        history[first].output != history[last].output
-      else { continue }
-      var swapped = history
-      swapped[first].output = history[last].output
-      swapped[last].output = history[first].output
-      #expect(Self.isLinearizable(swapped) == false)
-      var moved = history
-      moved[last].call = 1
-      moved[last].return = 2
-      #expect(Self.isLinearizable(moved) == (history[last].output == .value(nil, version: nil)))
-    }
-  }
-
-  private func everyOrder(of history: [RegisterOperation]) -> Bool {
-    func place(_ left: [RegisterOperation], after state: RegisterState) -> Bool {
-      if left.allSatisfy({ $0.output == nil }) { return true }
-      let firstReturn = left.map(\.return).min() ?? 0
-      for index in left.indices where left[index].call <= firstReturn {
-        guard let next = state.step(left[index].input, left[index].output) else { continue }
-        var rest = left
-        rest.remove(at: index)
-        if place(rest, after: next) { return true }
+    for unknown in [0, 0.02, 0.3] {
+      var generator = SeededGenerator(seed: 5)
+      var held = RegisterValue.absent
+      var history: [RegisterOperation] = []
+      for number in 0..<count {
+        let moment = 1_000 * (number + 10)
+        let value = Self.bytes("\(number),")
+        let input: RegisterOperation.Input =
+          switch generator.next(in: 0..<10) {
+          case 0..<5: .get
+          case 5..<7: .put(value)
+          case 7..<9: .append(value)
+          default: .compareAndSet(expected: held.value, value: value)
+          }
+        var operation = RegisterOperation(
+          client: number % 8, call: UInt64(moment - generator.next(in: 0...4_000)), input: input)
+        if operation.isRead || !generator.chance(unknown) {
+          let before = held.value
+          held.apply(input)
+          let version = hasVersions && held.value != nil ? held.version : nil
+          operation.output =
+            input == .get ? .value(before, version: version) : .written(version: version)
+          operation.return = UInt64(moment + generator.next(in: 0...4_000))
+        } else if generator.chance(0.5) {
+          held.apply(input)
+        }
+        history.append(operation)
       }
-      return false
-    }
-    return place(history, after: RegisterState())
-  }
-}
-
-/// Random histories that are linearizable by construction, and damaged ones.
-struct HistoryMaker {
-  private var generator: SeededGenerator
-  private var written = 0
-
-  init(seed: UInt64) { generator = SeededGenerator(seed: seed) }
-
-  /// One client, one operation after the other.
-  mutating func sequential(count: Int) -> [RegisterOperation] {
-    var state = RegisterState()
-    return (0..<count).map { index in
-      let time = UInt64(10 + 10 * index)
-      let input = self.input(smallValues: false)
-      let output = run(input, on: &state)
-      return RegisterOperation(
-        client: 1, call: time, return: time + 5, input: input, output: output)
+      let checker = LinearizabilityChecker(stepsMax: 20 * count)
+      guard case .linearizable = checker.check(history) else {
+        Issue.record("not decided in 20 steps an operation with \(unknown) unknown")
+        continue
+      }
     }
   }
 
-  /// Operations around random moments at which they take effect; some never learn of it.
-  mutating func concurrent(count: Int, damaged: Bool) -> [RegisterOperation] {
-    var state = RegisterState()
+  /// Where the value grows with each append, no step may look through all of it.
+  @Test func growingValuesAreDecidedInFewSteps() {
+    var generator = SeededGenerator(seed: 6)
     var history: [RegisterOperation] = []
-    for index in 0..<count {
-      let moment = 20 * (index + 1)
-      let input = self.input(smallValues: true)
-      let output = run(input, on: &state)
-      let isUnknown = input != .get && generator.chance(0.2)
+    var value: [UInt8] = []
+    for number in 0..<600 {
+      let moment = 1_000 * (number + 20)
+      let piece = Self.bytes("\(number) of what is appended;")
+      let isRead = number % 4 == 3
       history.append(
         RegisterOperation(
-          client: index, call: UInt64(moment - generator.next(in: 0...min(moment, 60))),
-          return: UInt64(moment + generator.next(in: 0...60)), input: input,
-          output: isUnknown ? nil : output))
+          client: number % 16, call: UInt64(moment - generator.next(in: 0...8_000)),
+          return: UInt64(moment + generator.next(in: 0...8_000)),
+          input: isRead ? .get : .append(piece),
+          output: isRead ? .value(value, version: nil) : .written(version: nil)))
+      if !isRead { value += piece }
     }
-    if damaged {
-      let (one, other) = (generator.next(in: 0..<count), generator.next(in: 0..<count))
-      switch generator.next(in: 0..<3) {
-      case 0:
-        if history[one].isRead == history[other].isRead, history[one].output != nil,
-          history[other].output != nil
-        {
-          let output = history[one].output
-          history[one].output = history[other].output
-          history[other].output = output
-        }
-      case 1: history[one].input = self.input(smallValues: true)
-      default:
-        if history[one].output != nil {
-          history[one].return = history[one].call
-        }
-      }
+    let checker = LinearizabilityChecker(stepsMax: 20 * history.count)
+    guard case .linearizable = checker.check(history) else {
+      Issue.record("not decided in 20 steps an operation")
+      return
     }
-    return history.filter { !$0.isRead || $0.output != nil }
-  }
-
-  private mutating func input(smallValues: Bool) -> RegisterOperation.Input {
-    written += 1
-    func value(_ maker: inout HistoryMaker) -> [UInt8] {
-      smallValues
-        ? [UInt8(97 + maker.generator.next(in: 0..<3))] : Array("v\(maker.written) ".utf8)
+    history[599].output = .value(Array(value.dropFirst()), version: nil)
+    guard case .violation = checker.check(history) else {
+      Issue.record("a read without the first byte was not flagged")
+      return
     }
-    return switch generator.next(in: 0..<8) {
-    case 0...2: .get
-    case 3: .put(value(&self))
-    case 4, 5: .append(value(&self))
-    case 6: .delete
-    default:
-      .compareAndSet(
-        expected: generator.chance(0.5) ? nil : value(&self), value: value(&self))
-    }
-  }
-
-  private func run(
-    _ input: RegisterOperation.Input, on state: inout RegisterState
-  ) -> RegisterOperation.Output {
-    let outputs: [RegisterOperation.Output] = [
-      .value(state.value, version: nil), .written(version: nil), .missing, .compareFailed,
-    ]
-    for output in outputs {
-      if let next = state.step(input, output) {
-        state = next
-        return output
-      }
-    }
-    return .compareFailed
   }
 }

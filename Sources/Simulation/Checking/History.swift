@@ -3,10 +3,14 @@ package struct History: Sendable {
   /// What is wrong with a history.
   package struct Failure: Sendable, CustomStringConvertible {
     package var key: [UInt8]
+    /// `nil`: the check of this key was cut short, so that nothing is known.
+    package var counterexample: Counterexample?
     package var description: String
   }
 
   private var operations: [[UInt8]: [RegisterOperation]] = [:]
+  /// What keys held before their first operation; the others were absent.
+  private var starts: [[UInt8]: RegisterValue] = [:]
   package private(set) var count = 0
 
   package init() {}
@@ -23,6 +27,12 @@ package struct History: Sendable {
     count += 1
   }
 
+  /// Says what a key held before its first operation.
+  package mutating func setStart(_ value: RegisterValue, key: [UInt8]) { starts[key] = value }
+
+  /// What the key held before its first operation.
+  package func start(key: [UInt8]) -> RegisterValue { starts[key] ?? .absent }
+
   /// Checks every key by itself, as linearizability allows; a failure, or `nil`. An undecided check
   /// is a failure.
   ///
@@ -33,11 +43,13 @@ package struct History: Sendable {
     while true {
       var undecided: [[UInt8]] = []
       for key in left {
-        switch budget.check(self[key]) {
+        switch budget.check(self[key], start: start(key: key)) {
         case .linearizable: continue
         case .violation(let counterexample):
           let name = RegisterOperation.text(key)
-          return Failure(key: key, description: "key \(name): not linearizable, \(counterexample)")
+          return Failure(
+            key: key, counterexample: counterexample,
+            description: "key \(name) is not linearizable: \(counterexample)")
         case .undecided: undecided.append(key)
         }
       }
@@ -45,8 +57,9 @@ package struct History: Sendable {
       guard budget.stepsMax < checker.stepsMax else {
         let (name, count) = (RegisterOperation.text(first), self[first].count)
         return Failure(
-          key: first,
-          description: "key \(name): \(count) operations undecided after \(budget.stepsMax) steps")
+          key: first, counterexample: nil,
+          description: "key \(name): \(count) operations undecided after \(budget.stepsMax) steps"
+            + (undecided.count > 1 ? ", and \(undecided.count - 1) more keys" : ""))
       }
       left = undecided
       budget.stepsMax = min(budget.stepsMax * 10, checker.stepsMax)
