@@ -111,6 +111,6 @@ let package = Package(
       "ScenarioTests",
       ["Balancing", "Basics", "Checksums", "Clerk", "ShardMap", "Simulation", "Wire"]),
     tests("JournalTests", ["Basics", "Checksums", "ShardMap", "Raft", "Journal", "Simulation"]),
-    tests("CLITests", ["shardkv-cli", "Arguments", "Basics", "ShardMap", "Wire", "Raft"]),
+    tests("CLITests", ["shardkv-cli", "Arguments", "Basics", "Clerk", "ShardMap", "Wire", "Raft"]),
   ]
 )

@@ -38,4 +38,38 @@ expect 64 "expected a duration" run --seed-timeout soon
 expect 64 "is not a seed" replay x
 expect 64 "stale-read" run --bug no-such-bug
 expect 64 "" no-such-command
+
+# history ARGUMENTS...: writes a history to $folder/history.
+history() { awk "$@" -f scripts/make-history.awk >"$folder/history"; }
+
+# within SECONDS COMMAND...: as expect 0, with a limit of real time.
+within() {
+  local begin=$SECONDS limit=$1
+  shift
+  expect 0 linearizable "$@"
+  if ((SECONDS - begin > limit)); then
+    echo "sim-test.sh: 'shardkv-sim $*' took more than $limit s"
+    return 1
+  fi
+}
+
+history -v operations=50000 -v clients=32 -v keys=100 -v unknown=2 -v mix=5,2,2,1,1
+within 10 check "$folder/history"
+history -v operations=50000 -v clients=32 -v keys=100 -v unknown=2 -v versions=1
+within 10 check "$folder/history"
+history -v operations=4000 -v clients=50 -v keys=1 -v unknown=2
+within 10 check "$folder/history"
+history -v operations=20000 -v clients=32 -v keys=100 -v mix=1,0,9,0,0 -v bytes=200
+within 10 check "$folder/history"
+expect 0 '"verdict":"linearizable"' check --json - <"$folder/history"
+history -v operations=5000 -v clients=32 -v keys=20 -v unknown=2 -v wrong=1
+expect 3 "have no order" check "$folder/history"
+expect 3 '"counterexample":[{"client"' check --json "$folder/history"
+expect 4 "undecided after 5 steps" check --steps 5 "$folder/history"
+echo '{"client":1,"op":"get","key":"k","call":2,"return":1,"result":"ok","output":null}' >>"$folder/history"
+expect 64 'line 5001: the field "return" is before "call"' check "$folder/history"
+expect 64 "cannot read $folder/none" check "$folder/none"
+expect 64 "" check
+: >"$folder/history"
+expect 64 "there is nothing to check" check "$folder/history"
 echo "sim-test.sh: all good"

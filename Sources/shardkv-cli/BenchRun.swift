@@ -55,8 +55,9 @@ struct BenchRun: ~Copyable {
     free = Ring(flights.count)
     generator = SeededGenerator(seed: options.seed)
     mixTotal = options.mix.reduce(0) { $0 + $1.parts }
-    // What is verified has to start empty.
-    let run = options.isVerifying ? String(App.randomSeed(), radix: 36) + ":" : ""
+    // What is verified has to start empty, and so has what a history tells from its beginning.
+    let run =
+      options.isVerifying || options.history != nil ? String(App.randomSeed(), radix: 36) + ":" : ""
     keys = BenchKeys(count: options.keys, prefix: "bench:\(run)", layout: layout)
     history = try options.history.map { path throws(Failure) in try HistoryWriter(path: path) }
     filler = Array(repeating: UInt8(ascii: "x"), count: options.dataSize)
@@ -184,12 +185,11 @@ struct BenchRun: ~Copyable {
       check.read(key: flight.key, call: flight.call, value: Self.output(finished.outcome) ?? [])
     }
     if history != nil {
-      let output = Self.output(finished.outcome)
       try history?.write(
         client: finished.client, operation: flight.kind, key: keys.names[flight.key],
         value: flight.value, call: flight.call, end: now,
         result: outcome == .acknowledged ? "ok" : outcome == .failed ? "fail" : "unknown",
-        output: output.map { .bytes($0) } ?? .null)
+        answer: finished.outcome)
     }
     if flight.intended < start { return }
     switch outcome {

@@ -99,7 +99,9 @@ private let benchCommand = Command(
       help: "Requests a second (open loop): latency counts from when each should have been sent."),
     Flag("warmup", value: "SECONDS", default: "0", help: "Load without measuring first."),
     Flag("verify", help: "Appends carry unique tokens; everything is read back and compared."),
-    Flag("history", value: "FILE", help: "Write every operation to FILE as a line of JSON."),
+    Flag(
+      "history", value: "FILE",
+      help: "Write every operation to FILE, for shardkv-sim check; uses keys of its own."),
     Flag("seed", value: "N", default: "1", help: "Repeats the choice of keys and operations."),
   ],
   details: """

@@ -1,4 +1,6 @@
+import Clerk
 import Glibc
+import Wire
 
 /// Writes one line of JSON for each operation of a bench, for a checker.
 struct HistoryWriter: ~Copyable {
@@ -16,19 +18,30 @@ struct HistoryWriter: ~Copyable {
 
   deinit { close(descriptor) }
 
-  /// Times in nanoseconds of one clock; `value`: what was written; `output`: what was read.
+  /// Times in nanoseconds of one clock; `value`: what was written; `answer`: what it came to.
   mutating func write(
     client: Int, operation: BenchOperation, key: [UInt8], value: [UInt8]?, call: UInt64,
-    end: UInt64, result: String, output: JSON
+    end: UInt64, result: String, answer: ClerkOutcome
   ) throws(Failure) {
+    let (output, version, applied) = Self.fields(answer)
     let line = JSON.fields([
       "client": .integer(client), "op": .string(operation.rawValue), "key": .bytes(key),
       "value": value.map { .bytes($0) } ?? .null, "call": .count(call), "return": .count(end),
-      "result": .string(result), "output": output,
+      "result": .string(result), "output": output, "version": version, "applied": applied,
     ])
     buffer += Array(line.text.utf8)
     buffer.append(UInt8(ascii: "\n"))
     if buffer.count > 1 << 20 { try flush() }
+  }
+
+  /// What was read, the key's version, and whether a write found what it needs.
+  static func fields(_ answer: ClerkOutcome) -> (output: JSON, version: JSON, applied: JSON) {
+    switch answer {
+    case .reply(.value(let value, let version)): (.bytes(value), .count(version), .null)
+    case .reply(.written(.written(let version))): (.null, .count(version), .bool(true))
+    case .reply(.written): (.null, .null, .bool(false))
+    default: (.null, .null, .null)
+    }
   }
 
   mutating func flush() throws(Failure) {

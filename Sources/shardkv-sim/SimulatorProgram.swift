@@ -21,7 +21,7 @@ enum SimulatorProgram {
     summary: "Runs whole clusters in virtual time under faults, and checks what clients saw.",
     examples: [
       "shardkv-sim run --seeds 100", "shardkv-sim run --seeds 200 --bug stale-read",
-      "shardkv-sim replay 42 --trace",
+      "shardkv-sim replay 42 --trace", "shardkv-sim check history.jsonl",
     ],
     commands: [
       Command(
@@ -49,6 +49,16 @@ enum SimulatorProgram {
           Flag("bug", value: "NAME", help: "Plant a bug"),
           Flag("trace", help: "Print everything that happens"),
         ]),
+      Command(
+        "check", operands: "FILE", count: 1...1,
+        summary: "Say whether a history of bench --history is linearizable; - is standard input",
+        flags: [
+          Flag(
+            "steps", value: "N", default: "20000000",
+            help: "Attempts for each key after which it is undecided"),
+          Flag("json", help: "Print the verdict as JSON"),
+        ],
+        details: "Exit codes: 0 linearizable, 3 not linearizable, 4 undecided."),
       Command("bugs", summary: "List the bugs that can be planted, one a line"),
     ])
 
@@ -63,6 +73,8 @@ enum SimulatorProgram {
     case "bugs":
       for (name, _) in PlantedBugs.named { Output.write(name) }
       return ExitCode.fine
+    case "check":
+      return try CheckCommand(command).run()
     case "replay":
       return try replay(command)
     default:

@@ -1,5 +1,6 @@
 import Arguments
 import Basics
+import Clerk
 import ShardMap
 import Testing
 
@@ -98,6 +99,18 @@ struct BenchTests {
     #expect(gaps.groups[GroupID(2)]?.longest == 50)
     #expect(gaps.overall.longest == 700)
     #expect(gaps.groups[GroupID(2)]?.operations == 2)
+  }
+
+  @Test func historiesSayWhatACheckNeeds() {
+    func text(_ answer: ClerkOutcome) -> String {
+      let fields = HistoryWriter.fields(answer)
+      return "\(fields.output.text) \(fields.version.text) \(fields.applied.text)"
+    }
+    #expect(text(.reply(.value([0x61], version: 3))) == "\"a\" 3 null")
+    #expect(text(.reply(.noKey)) == "null null null")
+    #expect(text(.reply(.written(.written(version: 7)))) == "null 7 true")
+    #expect(text(.reply(.written(.missing))) == "null null false")
+    #expect(text(.reply(.written(.compareFailed))) == "null null false")
   }
 
   @Test func ringGivesPlacesInTurn() {
