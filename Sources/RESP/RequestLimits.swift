@@ -23,7 +23,7 @@ package struct RequestLimits: Hashable, Sendable {
   }
 
   /// What an argument costs besides its bytes, so that a million empty ones are not free.
-  static let argumentUpkeepBytes = 16
+  package static let argumentUpkeepBytes = 16
 
   /// Before a password was given: 10 arguments as in Redis; 4 KiB each, 16 KiB in all.
   package static let stranger = RequestLimits(

@@ -4,11 +4,29 @@ package struct CommandError: Error, Hashable, Sendable {
 
   package init(_ text: String) { self.text = Array(text.utf8) }
 
-  init(_ start: String, bytes: [UInt8]) {
-    let line = bytes.prefix { $0 != 0 }
-    let end = line.lastIndex { $0 != 0x0D && $0 != 0x0A }
-    // Redis leaves line ends at the end out and writes others as blanks.
-    text = Array(start.utf8) + line[..<(end.map { $0 + 1 } ?? line.startIndex)]
+  private init(text: [UInt8]) { self.text = text }
+
+  /// A text with bytes of the client in it: up to a NUL, since they are a C string in Redis, and at
+  /// most 128 of them if they are `quoting`.
+  init(_ start: String, quoting bytes: [UInt8], _ end: String) {
+    let shown = bytes.prefix { $0 != 0 }.prefix(CommandTable.shownBytesMax)
+    self.init(text: Self.trimmed(Array(start.utf8) + shown + Array(end.utf8)))
+  }
+
+  init(_ start: String, bytes: [UInt8], _ end: String = "") {
+    let shown = bytes.prefix { $0 != 0 }
+    self.init(text: Self.trimmed(Array(start.utf8) + shown + Array(end.utf8)))
+  }
+
+  /// The same text with more of the client's bytes behind it.
+  func followed(by bytes: [UInt8]) -> CommandError {
+    CommandError(text: Self.trimmed(text + bytes))
+  }
+
+  /// Redis leaves line ends at the end out; others are written as blanks.
+  private static func trimmed(_ text: [UInt8]) -> [UInt8] {
+    let end = text.lastIndex { $0 != 0x0D && $0 != 0x0A }
+    return Array(text[..<(end.map { $0 + 1 } ?? text.startIndex)])
   }
 
   package static let syntax = CommandError("ERR syntax error")
@@ -23,5 +41,10 @@ package struct CommandError: Error, Hashable, Sendable {
 
   package static func expireTime(_ name: String) -> CommandError {
     CommandError("ERR invalid expire time in '\(name)' command")
+  }
+
+  /// Too few or too many arguments; `name` as in ``CommandDescription/name``.
+  package static func arity(_ name: String) -> CommandError {
+    CommandError("ERR wrong number of arguments for '\(name)' command")
   }
 }

@@ -20,7 +20,7 @@ package enum MultiKeyCommand: Hashable, Sendable {
     case "mget": self = .get
     case "mset", "msetnx":
       guard arguments.count % 2 == 1 else {
-        throw CommandError("ERR wrong number of arguments for '\(name)' command")
+        throw .arity(name)
       }
       let values = stride(from: 2, to: arguments.count, by: 2).map { arguments[$0] }
       self = .set(values, onlyIfNew: name == "msetnx")

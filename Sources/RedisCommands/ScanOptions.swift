@@ -1,5 +1,5 @@
 /// The arguments of SCAN.
-package struct ScanOptions: Sendable {
+package struct ScanOptions: Hashable, Sendable {
   /// Where to go on; 0 begins.
   package let cursor: UInt64
   package var pattern: [UInt8]?

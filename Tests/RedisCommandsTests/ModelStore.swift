@@ -5,26 +5,17 @@ import RESP
 /// A store that is a dictionary, for carrying commands out in tests.
 struct ModelStore {
   static let limit = 1 << 20
-  private(set) var entries: [[UInt8]: StoredString] = [:]
+  private(set) var entries: [[UInt8]: Transaction.Entry] = [:]
   var now: Int64 = 1_893_456_000_000
+  /// One more with each change of any key, so that no two values of a key have the same.
+  private var version: UInt64 = 0
 
   mutating func run(_ request: [[UInt8]]) -> Reply {
-    let name = option(request[0])
     do throws(CommandError) {
-      if let error = Self.arityError(name, request.count) { throw error }
-      if let command = try StringCommand(name, request, limit: Self.limit) {
-        let outcome = command.apply(to: entries[request[1]], now: now, limit: Self.limit)
-        carryOut(outcome.change, request[1])
-        return outcome.reply
-      }
-      if let command = try MultiKeyCommand(name, request) {
-        let keys = Self.keys(name, request)
-        let stored = keys.map { entries[$0] }
-        let outcome = command.apply(keys: keys, stored: stored, now: now, limit: Self.limit)
-        for change in outcome.changes { carryOut(change.change, keys[change.place]) }
-        return outcome.reply
-      }
-      throw CommandError("ERR unknown command '\(name)'")
+      let description = try CommandTable.standard.command(for: request)
+      let command = try RedisRequest(description, request, limit: Self.limit)
+      guard case .keyed(let keyed) = command else { return .error("ERR not on keys") }
+      return run(keyed)
     } catch {
       return .error(error.text)
     }
@@ -34,43 +25,53 @@ struct ModelStore {
     run(line.split(separator: " ").map { Array($0.utf8) })
   }
 
+  mutating func run(_ command: KeyedCommand) -> Reply {
+    let stored = command.keys.map { entries[$0]?.value }
+    let outcome = command.apply(stored, now: now, limit: Self.limit)
+    for change in outcome.changes { carryOut(change.change, command.keys[change.place]) }
+    return outcome.reply
+  }
+
+  mutating func run(_ transaction: Transaction) -> Transaction.Result {
+    let outcome = transaction.apply(now: now, limit: Self.limit) { entries[$0] }
+    for change in outcome.changes { carryOut(change.change, change.key) }
+    return outcome.result
+  }
+
+  mutating func run(_ command: KeyspaceCommand) -> Reply {
+    let alive = keys([UInt8(ascii: "*")])
+    switch command {
+    case .matching(let pattern): return .array(keys(pattern).map { .bulk($0) })
+    case .count: return .integer(Int64(alive.count))
+    case .random: return alive.first.map { .bulk($0) } ?? .null
+    case .flush:
+      entries = [:]
+      return .ok
+    case .scan: return .array([.bulk("0"), .array(alive.map { .bulk($0) })])
+    case .countInSlot: return .integer(0)
+    case .inSlot, .statistics: return .array([])
+    }
+  }
+
+  func versions(_ keys: [[UInt8]]) -> [UInt64?] {
+    keys.map { key in
+      entries[key].flatMap { $0.value.isAlive(at: now) ? $0.version : nil }
+    }
+  }
+
   /// Keys that are alive and match, in order.
   func keys(_ pattern: [UInt8]) -> [[UInt8]] {
     let glob = GlobPattern(pattern)
-    return entries.filter { $0.value.isAlive(at: now) && glob.matches($0.key) }.map(\.key)
+    return entries.filter { $0.value.value.isAlive(at: now) && glob.matches($0.key) }.map(\.key)
       .sorted { $0.lexicographicallyPrecedes($1) }
   }
 
   private mutating func carryOut(_ change: KeyChange, _ key: [UInt8]) {
+    version += 1
     switch change {
     case .none: break
     case .delete: entries[key] = nil
-    case .put(let value): entries[key] = value
+    case .put(let value): entries[key] = Transaction.Entry(value: value, version: version)
     }
-  }
-
-  private static func keys(_ name: String, _ request: [[UInt8]]) -> [[UInt8]] {
-    switch name {
-    case "mset", "msetnx": stride(from: 1, to: request.count, by: 2).map { request[$0] }
-    case "rename", "renamenx", "copy", "lcs": [request[1], request[2]]
-    default: Array(request.dropFirst())
-    }
-  }
-
-  /// How many arguments a command has, with its name; negative: at least.
-  private static let arities: [String: Int] = [
-    "get": 2, "set": -3, "setex": 4, "psetex": 4, "setnx": 3, "mget": -2, "mset": -3, "msetnx": -3,
-    "append": 3, "strlen": 2, "getset": 3, "getdel": 2, "getex": -2, "getrange": 4, "substr": 4,
-    "setrange": 4, "incr": 2, "decr": 2, "incrby": 3, "decrby": 3, "incrbyfloat": 3, "del": -2,
-    "unlink": -2, "exists": -2, "touch": -2, "expire": -3, "pexpire": -3, "expireat": -3,
-    "pexpireat": -3, "ttl": 2, "pttl": 2, "expiretime": 2, "pexpiretime": 2, "persist": 2,
-    "type": 2, "rename": 3, "renamenx": 3, "copy": -3, "setbit": 4, "getbit": 3, "bitcount": -2,
-    "lcs": -3,
-  ]
-
-  private static func arityError(_ name: String, _ count: Int) -> CommandError? {
-    guard let arity = arities[name] else { return nil }
-    if arity > 0 ? count == arity : count >= -arity { return nil }
-    return CommandError("ERR wrong number of arguments for '\(name)' command")
   }
 }

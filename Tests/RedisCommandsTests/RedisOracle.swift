@@ -2,15 +2,19 @@ import Foundation
 import Glibc
 import RESP
 
-/// A real redis-server that `scripts/redis-oracle.sh` started, whose wall clock is a file.
+/// A connection to a real redis-server that `scripts/redis-oracle.sh` started, whose wall clock is a
+/// file. There are two: one alone, and one that is a whole cluster.
 struct RedisOracle {
-  static let port = ProcessInfo.processInfo.environment["SHARDKV_REDIS_PORT"].flatMap(UInt16.init)
-  static let clockFile = ProcessInfo.processInfo.environment["SHARDKV_CLOCK_FILE"]
-  static let commands =
-    ProcessInfo.processInfo.environment["SHARDKV_ORACLE_COMMANDS"].flatMap(Int.init) ?? 100_000
-  static let seed =
-    ProcessInfo.processInfo.environment["SHARDKV_ORACLE_SEED"].flatMap(UInt64.init) ?? 1
-  static var isThere: Bool { port != nil && clockFile != nil }
+  static let port = variable("SHARDKV_REDIS_PORT").flatMap(UInt16.init)
+  static let clusterPort = variable("SHARDKV_REDIS_CLUSTER_PORT").flatMap(UInt16.init)
+  static let clockFile = variable("SHARDKV_CLOCK_FILE")
+  static let commands = variable("SHARDKV_ORACLE_COMMANDS").flatMap(Int.init) ?? 100_000
+  static let seed = variable("SHARDKV_ORACLE_SEED").flatMap(UInt64.init) ?? 1
+  static var isThere: Bool { port != nil && clusterPort != nil && clockFile != nil }
+
+  private static func variable(_ name: String) -> String? {
+    ProcessInfo.processInfo.environment[name]
+  }
 
   struct Failure: Error {
     let what: String
@@ -18,8 +22,10 @@ struct RedisOracle {
 
   private let descriptor: Int32
 
-  init() throws {
-    guard let port = Self.port else { throw Failure(what: "no port") }
+  init(isCluster: Bool = false) throws {
+    guard let port = isCluster ? Self.clusterPort : Self.port else {
+      throw Failure(what: "no port")
+    }
     descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
@@ -31,6 +37,9 @@ struct RedisOracle {
       }
     }
     guard status == 0 else { throw Failure(what: "cannot connect: \(errno)") }
+    var patience = timeval(tv_sec: 2, tv_usec: 0)
+    setsockopt(
+      descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
   }
 
   func close() { _ = Glibc.close(descriptor) }
@@ -64,6 +73,31 @@ struct RedisOracle {
       }
     }
     return ends.indices.map { Array(received[($0 == 0 ? 0 : ends[$0 - 1])..<ends[$0]]) }
+  }
+
+  /// Sends a request and gives the next `count` bytes that come, fewer if no more come in time.
+  func exchange(_ request: [[UInt8]], count: Int) throws -> [UInt8] {
+    try send(Self.encoded(request))
+    var received: [UInt8] = []
+    while received.count < count {
+      var chunk = [UInt8](repeating: 0, count: count - received.count)
+      let read = recv(descriptor, &chunk, chunk.count, 0)
+      guard read > 0 else { break }
+      received += chunk[..<read]
+    }
+    return received
+  }
+
+  /// The reply to one request as a value.
+  func reply(_ request: [[UInt8]]) throws -> Reply {
+    var parser = ReplyParser()
+    parser.append(try ask([request])[0])
+    guard let reply = try parser.next() else { throw Failure(what: "half a reply") }
+    return reply
+  }
+
+  func reply(_ line: String) throws -> Reply {
+    try reply(line.split(separator: " ").map { Array($0.utf8) })
   }
 
   static func encoded(_ request: [[UInt8]]) -> [UInt8] {

@@ -1,0 +1,70 @@
+import RESP
+
+/// A command on the keys of one shard, as a store carries it out and a log keeps it. The arguments
+/// say everything: parsed again, on every replica, they give the same.
+package struct KeyedCommand: Hashable, Sendable {
+  package enum Operation: Hashable, Sendable {
+    case single(StringCommand)
+    case multiple(MultiKeyCommand)
+    case inspection(InspectionCommand)
+    /// What cannot be carried out whatever the keys hold; the answer is the refusal. A transaction
+    /// may have such a command, for Redis reads arguments only when it carries a command out.
+    case refused(CommandError)
+  }
+
+  /// As the client sent them, the command's name first.
+  package let arguments: [[UInt8]]
+  /// In the order of the arguments; at least one.
+  package let keys: [[UInt8]]
+  package let isWrite: Bool
+  package let operation: Operation
+
+  /// The command of a request that the table knows; `nil` if it has no keys. `limit` bounds a value,
+  /// in bytes.
+  package init?(_ description: CommandDescription, _ arguments: [[UInt8]], limit: Int) {
+    // WATCH has keys, but concerns the connection.
+    guard !description.keys.isEmpty, description.group != .transactions else { return nil }
+    self.arguments = arguments
+    keys = description.keys(in: arguments)
+    isWrite = description.flags.contains(.write)
+    do throws(CommandError) {
+      let name = description.name
+      if let command = try StringCommand(name, arguments, limit: limit) {
+        operation = .single(command)
+      } else if let command = try MultiKeyCommand(name, arguments) {
+        operation = .multiple(command)
+      } else if let command = try InspectionCommand(name, arguments) {
+        operation = .inspection(command)
+      } else {
+        return nil
+      }
+    } catch {
+      operation = .refused(error)
+    }
+  }
+
+  /// The command of arguments that come from a log: `nil` when they are none.
+  package init?(logged arguments: [[UInt8]], limit: Int) {
+    guard let description = try? CommandTable.standard.command(for: arguments) else { return nil }
+    self.init(description, arguments, limit: limit)
+  }
+
+  /// Carries it out on what its keys hold, `stored[n]` being that of `keys[n]`, at `now` of the
+  /// replicated clock, in milliseconds since 1970. `limit` bounds a value, in bytes.
+  package func apply(_ stored: [StoredString?], now: Int64, limit: Int)
+    -> MultiKeyCommand.Outcome
+  {
+    switch operation {
+    case .single(let command):
+      let outcome = command.apply(to: stored.first ?? nil, now: now, limit: limit)
+      if case .none = outcome.change { return .init(outcome.reply) }
+      return .init(outcome.reply, [(0, outcome.change)])
+    case .multiple(let command):
+      return command.apply(keys: keys, stored: stored, now: now, limit: limit)
+    case .inspection(let command):
+      let current = stored.first ?? nil
+      return .init(command.reply(current.flatMap { $0.isAlive(at: now) ? $0 : nil }))
+    case .refused(let error): return .init(.error(error.text))
+    }
+  }
+}

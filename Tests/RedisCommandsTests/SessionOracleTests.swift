@@ -1,0 +1,107 @@
+import Basics
+import RESP
+import Testing
+
+@testable import RedisCommands
+
+/// Random stories of three connections for a real redis-server and for `RedisSession`: the bytes of
+/// all answers must be equal. What is known to differ is left out by the generator or by
+/// ``isKnownToDiffer(_:_:)``, and listed in docs/parts/redis.md.
+@Suite(.serialized, .enabled(if: RedisOracle.isThere, "needs scripts/redis-oracle.sh"))
+struct SessionOracleTests {
+  private struct Client {
+    let oracle: RedisOracle
+    var session: RedisSession
+    var story: [String] = []
+    var isClosed = false
+  }
+
+  private func text(_ bytes: [UInt8]) -> String {
+    bytes.prefix(300).reduce(into: "") { text, byte in
+      text += (0x20...0x7E) ~= byte ? String(UnicodeScalar(byte)) : "\\\(byte)"
+    }
+  }
+
+  private static let requestsOfAStory = 60
+
+  private func server(isCluster: Bool, hasPassword: Bool) -> ModelServer {
+    var model = ModelServer()
+    model.settings.isCluster = isCluster
+    model.settings.password = hasPassword ? Array("word".utf8) : nil
+    model.settings.allowsDebug = true
+    let node = ClusterMap.Node(id: "own", host: "", port: 1, peerPort: 2)
+    model.map = ClusterMap(
+      groups: [.init(slots: [0...16_383], nodes: [node], leader: 0, epoch: 0)], epoch: 0, own: "own"
+    )
+    return model
+  }
+
+  @Test(arguments: [false, true])
+  func connectionsAreThoseOfRedis(isCluster: Bool) throws {
+    let control = try RedisOracle(isCluster: isCluster)
+    defer { control.close() }
+    _ = try control.reply("CONFIG SET slowlog-log-slower-than -1 latency-tracking no timeout 0")
+    var generator = SessionGenerator(
+      random: SeededGenerator(seed: RedisOracle.seed &+ (isCluster ? 7 : 0)), isCluster: isCluster)
+    var differences = 0
+    var requests = 0
+    var now: Int64 = 1_893_456_000_000
+    while requests < RedisOracle.commands / 2, differences < 10 {
+      let hasPassword = generator.random.chance(0.4)
+      _ = try control.reply("FLUSHALL")
+      var clients: [Client] = []
+      for _ in 0..<3 {
+        let oracle = try RedisOracle(isCluster: isCluster)
+        guard case .integer(let id) = try oracle.reply("CLIENT ID") else { continue }
+        clients.append(
+          Client(oracle: oracle, session: RedisSession(id: id, settings: ServerSettings())))
+      }
+      if hasPassword { _ = try control.reply("CONFIG SET requirepass word") }
+      var model = server(isCluster: isCluster, hasPassword: hasPassword)
+      var isSound = true
+      for _ in 0..<Self.requestsOfAStory where isSound {
+        now += Int64(generator.random.next(in: 0...400))
+        model.store.now = now
+        try control.setClock(now)
+        let place = generator.random.next(in: 0..<clients.count)
+        if clients[place].isClosed { continue }
+        requests += 1
+        isSound = try compare(generator.next(), &clients[place], &model)
+      }
+      if !isSound { differences += 1 }
+      if hasPassword { _ = try control.reply("CONFIG SET requirepass \u{1}") }
+      _ = try control.reply([
+        Array("CONFIG".utf8), Array("SET".utf8), Array("requirepass".utf8), [],
+      ])
+      for client in clients { client.oracle.close() }
+    }
+    print("cluster \(isCluster): \(requests) requests, \(differences) stories differ")
+  }
+
+  /// Whether both answer alike; if not, it is recorded with the connection's story.
+  private func compare(_ request: [[UInt8]], _ client: inout Client, _ model: inout ModelServer)
+    throws -> Bool
+  {
+    if isKnownToDiffer(request, client.session) { return true }
+    let line = request.map(text).joined(separator: " ")
+    client.story.append(line)
+    let answer = model.answer(request, &client.session)
+    client.isClosed = answer.closes
+    let theirs = try client.oracle.exchange(request, count: answer.bytes.count)
+    if theirs == answer.bytes { return true }
+    Issue.record(
+      """
+      \(client.story.suffix(12).joined(separator: "; "))
+        redis \(text(theirs))
+        here  \(text(answer.bytes))
+      """)
+    return false
+  }
+
+  private func isKnownToDiffer(_ request: [[UInt8]], _ session: RedisSession) -> Bool {
+    let words = request.map { option($0) }
+    // What a transaction keeps of CLIENT REPLY OFF and SKIP is half a reply, for which nobody can wait.
+    if session.open != nil, words.starts(with: ["client", "reply"]) { return true }
+    return false
+  }
+}
