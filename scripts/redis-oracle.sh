@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Random commands for a real redis-server and for the values of RedisCommands: replies must be equal.
+# Random requests for real redis-servers and for the values of RedisCommands: replies must be equal.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -7,9 +7,13 @@ usage() {
   cat <<'HELP'
 Usage: scripts/redis-oracle.sh [COMMANDS [SEED]]
 
-Starts redis-server 7.0 on a free port with a folder and a wall clock of its own, plays COMMANDS
-random commands (default 100000) with each of RESP2 and RESP3, as many sums of fractions and a
-tenth of patterns, and compares the replies byte for byte. Needs redis-server and cc.
+Starts two redis-servers 7.0 on free ports, one alone and one that is a whole cluster, with folders
+and a wall clock of their own. Plays COMMANDS random commands (default 100000) with each of RESP2
+and RESP3, as many sums of fractions, a tenth of patterns, half as many requests of connections
+(transactions, greetings, settings) with each server, asks for all properties of all commands, and
+compares the replies byte for byte. Needs redis-server and cc.
+
+SHARDKV_ORACLE_CONFIGURATION=debug tests a debug build; SHARDKV_ORACLE_BUILD is its folder.
 HELP
 }
 
@@ -26,12 +30,12 @@ for tool in redis-server redis-cli cc; do
 done
 
 folder=$(mktemp -d "${TMPDIR:-/tmp}/shardkv-oracle.XXXXXX")
-server=
+servers=()
 stop() {
-  if [[ -n $server ]]; then
+  for server in "${servers[@]}"; do
     kill "$server" 2>/dev/null || true
     wait "$server" 2>/dev/null || true
-  fi
+  done
   rm -rf "$folder"
 }
 trap stop EXIT
@@ -63,34 +67,57 @@ C
 cc -O2 -shared -fPIC -o "$folder/clock.so" "$folder/clock.c"
 head -c 8 /dev/zero >"$folder/clock"
 
+# start NAME PORT OPTION...: 0 once it answers.
 start() {
-  SHARDKV_CLOCK_FILE=$folder/clock LD_PRELOAD=$folder/clock.so redis-server --port "$1" \
-    --bind 127.0.0.1 --save '' --appendonly no --proto-max-bulk-len 1mb --dir "$folder" \
-    --enable-debug-command yes >"$folder/log" 2>&1 &
-  server=$!
+  local name=$1 port=$2
+  shift 2
+  mkdir -p "$folder/$name"
+  SHARDKV_CLOCK_FILE=$folder/clock LD_PRELOAD=$folder/clock.so redis-server --port "$port" \
+    --bind 127.0.0.1 --save '' --appendonly no --proto-max-bulk-len 1mb --dir "$folder/$name" \
+    --enable-debug-command yes "$@" >"$folder/$name/log" 2>&1 &
+  local server=$!
   for ((try = 0; try < 50; try++)); do
     if ! kill -0 "$server" 2>/dev/null; then return 1; fi
-    if redis-cli -p "$1" ping 2>/dev/null | grep -q PONG; then return 0; fi
+    if redis-cli -p "$port" ping 2>/dev/null | grep -q PONG; then
+      servers+=("$server")
+      return 0
+    fi
     sleep 0.1
   done
+  kill "$server"
   return 1
 }
 
-port=
-for ((attempt = 0; attempt < 5; attempt++)); do
-  candidate=$((20000 + RANDOM % 10000))
-  if start "$candidate"; then
-    port=$candidate
-    break
-  fi
-done
-if [[ -z $port ]]; then
+# start_somewhere NAME OPTION...: sets port. A cluster takes the port 10000 above, too.
+start_somewhere() {
+  local name=$1
+  shift
+  for ((attempt = 0; attempt < 5; attempt++)); do
+    port=$((20000 + RANDOM % 10000))
+    if start "$name" "$port" "$@"; then return; fi
+  done
   echo "redis-oracle.sh: redis-server does not start:" >&2
-  cat "$folder/log" >&2
+  cat "$folder/$name/log" >&2
   exit 1
-fi
+}
 
-SHARDKV_REDIS_PORT=$port SHARDKV_CLOCK_FILE=$folder/clock \
+start_somewhere alone --databases 1
+alone=$port
+start_somewhere cluster --cluster-enabled yes
+cluster=$port
+redis-cli -p "$cluster" cluster addslotsrange 0 16383 >"$folder/cluster/slots"
+# A cluster is up some time after its slots are known; by its clock, which now goes on by 12 days.
+printf '\x00\x00\x00\x00\x00\x01\x00\x00' >"$folder/clock.next"
+dd if="$folder/clock.next" of="$folder/clock" conv=notrunc status=none
+for ((try = 0; try < 50; try++)); do
+  if redis-cli -p "$cluster" cluster info | grep -q cluster_state:ok; then break; fi
+  sleep 0.1
+done
+
+configuration=${SHARDKV_ORACLE_CONFIGURATION:-release}
+build=.build
+if [[ $configuration == release ]]; then build=.build-release-tests; fi
+SHARDKV_REDIS_PORT=$alone SHARDKV_REDIS_CLUSTER_PORT=$cluster SHARDKV_CLOCK_FILE=$folder/clock \
   SHARDKV_ORACLE_COMMANDS=${1:-100000} SHARDKV_ORACLE_SEED=${2:-1} \
-  swift test -c release --scratch-path "${SHARDKV_ORACLE_BUILD:-.build-release-tests}" \
+  swift test -c "$configuration" --scratch-path "${SHARDKV_ORACLE_BUILD:-$build}" \
   --filter '^RedisCommandsTests\.'

@@ -34,32 +34,21 @@ package enum MultiKeyCommand: Hashable, Sendable {
     }
   }
 
-  /// How many databases a client may name, as in Redis by default; only number 0 has keys.
-  package static let databases: Int64 = 16
-
   private static func copy(_ arguments: [[UInt8]]) throws(CommandError) -> Bool {
     var replaces = false
-    var database: Int64 = 0
     var index = 3
     while index < arguments.count {
       switch option(arguments[index]) {
       case "replace": replaces = true
       case "db" where index + 1 < arguments.count:
         index += 1
-        database = try integer(arguments[index])
-        guard Int32(exactly: database) != nil else {
-          throw CommandError(
-            "ERR value is out of range, value must between \(Int32.min) and \(Int32.max)")
-        }
-        guard database >= 0, database < databases else {
+        let database = try shortInteger(arguments[index])
+        guard 0..<ServerSettings.databases ~= database else {
           throw CommandError("ERR DB index is out of range")
         }
       default: throw .syntax
       }
       index += 1
-    }
-    guard database == 0 else {
-      throw CommandError("ERR Copying to another database is not allowed in cluster mode")
     }
     if arguments[1] == arguments[2] {
       throw CommandError("ERR source and destination objects are the same")

@@ -73,7 +73,7 @@ struct CommandGenerator {
       case "EXAT": result.append(text(deadline(seconds: true)))
       case "PXAT": result.append(text(deadline(seconds: false)))
       case "MINMATCHLEN": result.append(text(offset()))
-      case "DB": result.append(text(pick(["0", "0", "0", "16", "-1", "x", "99999999999"])))
+      case "DB": result.append(text(pick(["0", "0", "0", "1", "-1", "x", "99999999999"])))
       default: break
       }
     }

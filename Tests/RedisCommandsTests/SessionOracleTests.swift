@@ -98,6 +98,32 @@ struct SessionOracleTests {
     return false
   }
 
+  @Test func aClusterIsDescribedAsByRedis() throws {
+    let oracle = try RedisOracle(isCluster: true)
+    defer { oracle.close() }
+    guard case .bulk(let id) = try oracle.reply("CLUSTER MYID"), let port = RedisOracle.clusterPort
+    else {
+      Issue.record("no cluster")
+      return
+    }
+    var model = server(isCluster: true, hasPassword: false)
+    let own = String(decoding: id, as: UTF8.self)
+    let node = ClusterMap.Node(id: own, host: "", port: port, peerPort: port + 10_000)
+    model.map = ClusterMap(
+      groups: [.init(slots: [0...16_383], nodes: [node], leader: 0, epoch: 0)], epoch: 0, own: own)
+    var session = RedisSession(id: 1, settings: model.settings)
+    for version in ["2", "3"] {
+      _ = try oracle.reply("HELLO \(version)")
+      _ = model.answer("HELLO \(version)", &session)
+      for question in ["MYID", "SLOTS", "SHARDS", "NODES", "INFO"] {
+        let request = ["CLUSTER", question].map { Array($0.utf8) }
+        let answer = model.answer(request, &session).bytes
+        let theirs = try oracle.exchange(request, count: answer.count)
+        #expect(text(answer) == text(theirs), "\(question)")
+      }
+    }
+  }
+
   private func isKnownToDiffer(_ request: [[UInt8]], _ session: RedisSession) -> Bool {
     let words = request.map { option($0) }
     // What a transaction keeps of CLIENT REPLY OFF and SKIP is half a reply, for which nobody can wait.

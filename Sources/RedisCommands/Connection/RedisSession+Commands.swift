@@ -23,7 +23,7 @@ extension RedisSession {
     case .reset:
       reset(facts.settings)
       return .answer(.simple("RESET"))
-    case .hello(let hello): return .answer(try greet(hello, facts.settings))
+    case .hello(let hello): return .answer(try greet(hello, facts))
     case .authenticate(let credentials):
       if credentials.user == nil, facts.settings.password == nil {
         throw CommandError(
@@ -73,9 +73,10 @@ extension RedisSession {
     return difference == 0
   }
 
-  private mutating func greet(_ hello: ConnectionCommand.Hello, _ settings: ServerSettings)
+  private mutating func greet(_ hello: ConnectionCommand.Hello, _ facts: some ServerFacts)
     throws(CommandError) -> Reply
   {
+    let settings = facts.settings
     if let credentials = hello.credentials { try logIn(credentials, settings) }
     guard isAuthenticated else {
       throw CommandError(
@@ -91,7 +92,7 @@ extension RedisSession {
       .init(.bulk("proto"), .integer(Int64(version.rawValue))),
       .init(.bulk("id"), .integer(id)),
       .init(.bulk("mode"), .bulk(settings.isCluster ? "cluster" : "standalone")),
-      .init(.bulk("role"), .bulk("master")),
+      .init(.bulk("role"), .bulk(facts.isLeader ? "master" : "replica")),
       .init(.bulk("modules"), .array([])),
     ])
   }

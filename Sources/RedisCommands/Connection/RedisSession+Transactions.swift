@@ -188,8 +188,8 @@ extension RedisSession {
     return done
   }
 
-  /// Each answer is written in the style that holds when it is its turn, since HELLO and CLIENT REPLY
-  /// may stand among the commands.
+  /// Each answer is written in the style that holds when it is its turn, since HELLO and CLIENT
+  /// REPLY may stand among the commands.
   private mutating func write(
     _ items: [Item], _ replies: [Reply], _ facts: some ServerFacts,
     _ done: inout Conclusion

@@ -4,8 +4,8 @@ import RESP
 /// The state of one client's connection: what was agreed on it and what is open. It answers what
 /// concerns the connection and the server, and says for everything else what is to be carried out.
 ///
-/// Requests are given in the order in which they came. Several commands may be under way at one time;
-/// their answers are sent in the order of the requests, each in the style that its step says.
+/// Requests are given in the order in which they came. Several commands may be under way at one
+/// time; their answers are sent in the order of the requests, each in the style that its step says.
 package struct RedisSession: Sendable {
   /// Never used for another connection of this server.
   package let id: Int64

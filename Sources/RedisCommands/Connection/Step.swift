@@ -8,8 +8,8 @@ package struct Step: Sendable {
     /// Carry out, and answer in `style`. `mayBeStale`: a replica may answer what it has applied.
     case run(KeyedCommand, style: ReplyStyle, mayBeStale: Bool)
     case runOnAll(KeyspaceCommand, style: ReplyStyle)
-    /// Read the keys' versions and give them to ``RedisSession/finishWatch(_:)``. Until then nothing
-    /// further of this connection may be given to the session.
+    /// Read the keys' versions and give them to ``RedisSession/finishWatch(_:)``. Until then
+    /// nothing further of this connection may be given to the session.
     case watch([[UInt8]])
     /// Carry out, and give the result to ``RedisSession/finishTransaction(_:_:)``; until then
     /// nothing further, as for `watch`.

@@ -1,7 +1,7 @@
 import RESP
 
-/// What EXEC carries out at one moment: the commands on the keys of one shard, on the condition that
-/// no watched key has changed.
+/// What EXEC carries out at one moment: the commands on the keys of one shard, on the condition
+/// that no watched key has changed.
 package struct Transaction: Hashable, Sendable {
   /// A key as WATCH saw it.
   package struct Watched: Hashable, Sendable {

@@ -97,7 +97,7 @@ package enum ClientCommand: Hashable, Sendable {
   }
 
   private static func pause(_ arguments: [[UInt8]]) throws(CommandError) -> Self {
-    guard arguments.count <= 4 else { throw .syntax }
+    guard arguments.count <= 4 else { throw .subcommandOrArity(arguments[1], of: "CLIENT") }
     var writesOnly = false
     if arguments.count == 4 {
       switch option(arguments[3]) {
@@ -179,8 +179,8 @@ package struct ClientFilter: Hashable, Sendable {
     }
   }
 
-  /// Whether it is meant. All connections are of the kind *normal*, and of the default user once they
-  /// have logged in.
+  /// Whether it is meant. All connections are of the kind *normal*, and of the default user once
+  /// they have logged in.
   package func matches(_ client: ClientDescription, isOwn: Bool) -> Bool {
     if isOwn, skipsOwn { return false }
     if let id, id != client.id { return false }

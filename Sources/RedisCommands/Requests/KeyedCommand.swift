@@ -19,8 +19,8 @@ package struct KeyedCommand: Hashable, Sendable {
   package let isWrite: Bool
   package let operation: Operation
 
-  /// The command of a request that the table knows; `nil` if it has no keys. `limit` bounds a value,
-  /// in bytes.
+  /// The command of a request that the table knows; `nil` if it has no keys. `limit` bounds a
+  /// value, in bytes.
   package init?(_ description: CommandDescription, _ arguments: [[UInt8]], limit: Int) {
     // WATCH has keys, but concerns the connection.
     guard !description.keys.isEmpty, description.group != .transactions else { return nil }

@@ -63,7 +63,7 @@ package enum ServerCommand: Hashable, Sendable {
     case "slowlog|get":
       guard arguments.count <= 3 else { throw .subcommandOrArity(arguments[1], of: "SLOWLOG") }
       if arguments.count == 3 {
-        guard let count = strictInteger(arguments[2]), count >= -1, count <= Int64(Int32.max) else {
+        guard let count = strictInteger(arguments[2]), count >= -1 else {
           throw CommandError("ERR count should be greater than or equal to -1")
         }
       }

@@ -79,9 +79,9 @@ package struct ClusterMap: Hashable, Sendable {
     return groups[Int(owners[slot]) - 1]
   }
 
-  /// Why this node does not answer a request for these keys, or `nil`. `mayBeStale`: the client lets
-  /// replicas answer. In Redis' order (getNodeByQuery in cluster.c): a slot that nobody has, keys of
-  /// several slots, another node.
+  /// Why this node does not answer a request for these keys, or `nil`. `mayBeStale`: the client
+  /// lets replicas answer. In Redis' order (getNodeByQuery in cluster.c): a slot that nobody has,
+  /// keys of several slots, another node.
   package func refusal(of keys: [[UInt8]], mayBeStale: Bool) -> CommandError? {
     guard let first = keys.first else { return nil }
     let slot = ShardLayout.slot(of: first)

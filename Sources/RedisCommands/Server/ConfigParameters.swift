@@ -1,7 +1,7 @@
 import RESP
 
-/// The parameters of CONFIG: those that clients and tools ask for, with what holds here under Redis'
-/// names. None can be changed; setting one to the value that it has is answered with OK.
+/// The parameters of CONFIG: those that clients and tools ask for, with what holds here under
+/// Redis' names. None can be changed; setting one to the value that it has is answered with OK.
 package struct ConfigParameters: Sendable {
   /// By name.
   private let entries: [(name: String, value: String)]
@@ -25,12 +25,18 @@ package struct ConfigParameters: Sendable {
     entries = list.sorted { $0.0 < $1.0 }.map { (name: $0.0, value: $0.1) }
   }
 
-  /// The answer to CONFIG GET: each parameter once that one of the patterns matches, by name.
+  /// The answer to CONFIG GET: each parameter once that one of the patterns matches, by name; one
+  /// that was asked for by its whole name under the name as it was written.
   package func reply(_ patterns: [[UInt8]]) -> Reply {
-    let globs = patterns.map { GlobPattern($0.map(asciiLowercased)) }
-    return .map(
-      entries.filter { entry in globs.contains { $0.matches(Array(entry.name.utf8)) } }
-        .map { .init(.bulk($0.name), .bulk($0.value)) })
+    let globs = patterns.map { (text: $0, glob: GlobPattern($0.map(asciiLowercased))) }
+    var pairs: [Reply.Pair] = []
+    for entry in entries {
+      let name = Array(entry.name.utf8)
+      guard let first = globs.first(where: { $0.glob.matches(name) }) else { continue }
+      let isWhole = first.text.map(asciiLowercased) == name
+      pairs.append(.init(.bulk(isWhole ? first.text : name), .bulk(entry.value)))
+    }
+    return .map(pairs)
   }
 
   /// The answer to CONFIG SET with names and values in turn: OK if all are so already.

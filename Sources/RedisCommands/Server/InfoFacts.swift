@@ -1,4 +1,5 @@
-/// What INFO tells, measured by the server. Counters count since it started or since CONFIG RESETSTAT.
+/// What INFO tells, measured by the server. Counters count since it started or since CONFIG
+/// RESETSTAT.
 package struct InfoFacts: Hashable, Sendable {
   /// This program's own version.
   package var version = ""

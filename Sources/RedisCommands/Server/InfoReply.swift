@@ -16,8 +16,8 @@ struct InfoReply {
     var isExtra: Bool { self == .commandstats || self == .latencystats }
   }
 
-  /// Of the sections with these names, in any case and order; `default`, `all` and `everything` name
-  /// several. Unknown names add nothing.
+  /// Of the sections with these names, in any case and order; `default`, `all` and `everything`
+  /// name several. Unknown names add nothing.
   func bytes(_ names: [[UInt8]]) -> [UInt8] {
     let wanted = Set(names.map(option))
     let isAll = !wanted.isDisjoint(with: ["all", "everything"])
@@ -64,7 +64,8 @@ struct InfoReply {
         : [
           (
             "db0",
-            "keys=\(facts.keys),expires=\(facts.keysWithDeadline),avg_ttl=\(facts.meanLifeMilliseconds)"
+            "keys=\(facts.keys),expires=\(facts.keysWithDeadline),"
+              + "avg_ttl=\(facts.meanLifeMilliseconds)"
           )
         ]
     }

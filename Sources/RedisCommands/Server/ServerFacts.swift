@@ -6,14 +6,16 @@ package protocol ServerFacts {
   var settings: ServerSettings { get }
   /// Microseconds since 1970.
   var wallMicroseconds: Int64 { get }
+  /// Whether it leads its group.
+  var isLeader: Bool { get }
   /// The connection that asks, as its loop sees it.
   var link: ClientDescription.Link { get }
   /// All connections but the one that asks, in any order.
   func otherClients() -> [ClientDescription]
   func information() -> InfoFacts
   func clusterMap() -> ClusterMap
-  /// Why this server cannot carry a command on these keys out, or `nil`: they are of several shards,
-  /// or another node has them. `mayBeStale`: the client takes a replica's answer.
+  /// Why this server cannot carry a command on these keys out, or `nil`: they are of several
+  /// shards, or another node has them. `mayBeStale`: the client takes a replica's answer.
   func refusal(of keys: [[UInt8]], mayBeStale: Bool, isAsking: Bool) -> CommandError?
 }
 

@@ -103,8 +103,8 @@ package final class CommandDescription: Sendable {
     private func has(_ bit: Int) -> Bool { rawValue >> UInt16(bit) & 1 == 1 }
   }
 
-  /// Kinds that access lists speak of, in the order in which COMMAND gives them. Those of Redis that
-  /// no command here has are left out.
+  /// Kinds that access lists speak of, in the order in which COMMAND gives them. Those of Redis
+  /// that no command here has are left out.
   package struct Categories: OptionSet, Hashable, Sendable {
     package let rawValue: UInt16
     package init(rawValue: UInt16) { self.rawValue = rawValue }

@@ -19,7 +19,8 @@ extension CommandTable {
       "unwatch", 1, [.noScript, .loading, .stale, .fast, .allowBusy], .transactions, since: "2.2.0",
       "Takes back all WATCH."),
     CommandDescription(
-      "ping", -1, [.fast], .connection, since: "1.0.0", tips: [.allShards, .allSucceed], "Answers."),
+      "ping", -1, [.fast], .connection, since: "1.0.0", tips: [.allShards, .allSucceed],
+      "Answers, to show that it is there."),
     CommandDescription(
       "echo", 2, [.loading, .stale, .fast], .connection, since: "1.0.0",
       "Answers with its argument."),
@@ -60,7 +61,8 @@ extension CommandTable {
       "Closes connections.", complexity: "O(N) for N connections"),
     CommandDescription(
       "client|list", -2, [.admin, .noScript, .loading, .stale], .connection, since: "2.4.0",
-      tips: [.nondeterministic], "The states of connections.", complexity: "O(N) for N connections"),
+      tips: [.nondeterministic], "The states of all connections.",
+      complexity: "O(N) for N connections"),
     CommandDescription(
       "client|no-evict", 3, [.admin, .noScript, .loading, .stale], .connection, since: "7.0.0",
       "Whether this connection may be closed to save memory."),

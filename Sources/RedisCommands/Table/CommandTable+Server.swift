@@ -135,6 +135,7 @@ extension CommandTable {
       "All libraries."),
     CommandDescription(
       "function|stats", 2, [.noScript, .allowBusy], .scripting, since: "7.0.0",
-      tips: [.nondeterministic, .allShards, .specialAnswer], "The function that runs, and engines."),
+      tips: [.nondeterministic, .allShards, .specialAnswer],
+      "The function that runs, and the engines."),
   ]
 }

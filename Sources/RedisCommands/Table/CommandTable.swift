@@ -43,7 +43,8 @@ package struct CommandTable: Sendable {
     return found
   }
 
-  /// The same without a look at the number of arguments; `nil` for an unknown command or subcommand.
+  /// The same without a look at the number of arguments; `nil` for an unknown command or
+  /// subcommand.
   package func lookUp(_ arguments: [[UInt8]]) -> CommandDescription? {
     guard let name = arguments.first, !name.contains(UInt8(ascii: "|")),
       let command = command(named: name)
