@@ -28,7 +28,7 @@ package struct RedisSession: Sendable {
   var open: OpenTransaction?
   var watched: [Transaction.Watched] = []
   var pending = Pending.nothing
-  /// The name of the latest command that the table knows.
+  /// The name of the latest command; `NULL`, as in Redis, if the table does not know it.
   var command = "NULL"
 
   enum Replies: Sendable { case on, off, skipped }
@@ -126,6 +126,7 @@ package struct RedisSession: Sendable {
   }
 
   private mutating func decide(_ arguments: [[UInt8]], _ facts: some ServerFacts) -> Decided {
+    command = "NULL"
     // Redis looks for it before anything else.
     if arguments.first?.map(asciiLowercased) == Array("quit".utf8) {
       command = "quit"
