@@ -74,7 +74,7 @@ start() {
   mkdir -p "$folder/$name"
   SHARDKV_CLOCK_FILE=$folder/clock LD_PRELOAD=$folder/clock.so redis-server --port "$port" \
     --bind 127.0.0.1 --save '' --appendonly no --proto-max-bulk-len 1mb --dir "$folder/$name" \
-    --enable-debug-command yes "$@" >"$folder/$name/log" 2>&1 &
+    --databases 1 --enable-debug-command yes "$@" >"$folder/$name/log" 2>&1 &
   local server=$!
   for ((try = 0; try < 50; try++)); do
     if ! kill -0 "$server" 2>/dev/null; then return 1; fi
@@ -101,7 +101,7 @@ start_somewhere() {
   exit 1
 }
 
-start_somewhere alone --databases 1
+start_somewhere alone
 alone=$port
 start_somewhere cluster --cluster-enabled yes
 cluster=$port

@@ -1,9 +1,14 @@
 import Foundation
 import Glibc
 import RESP
+import Testing
 
-/// A connection to a real redis-server that `scripts/redis-oracle.sh` started, whose wall clock is a
-/// file. There are two: one alone, and one that is a whole cluster.
+/// All that is held against real servers, one after the other, since they share them: one that
+/// stands alone and one that is a whole cluster, which `scripts/redis-oracle.sh` starts.
+@Suite(.serialized, .enabled(if: RedisOracle.isThere, "needs scripts/redis-oracle.sh"))
+enum AgainstRedis {}
+
+/// A connection to a real redis-server, whose wall clock is a file.
 struct RedisOracle {
   static let port = variable("SHARDKV_REDIS_PORT").flatMap(UInt16.init)
   static let clusterPort = variable("SHARDKV_REDIS_CLUSTER_PORT").flatMap(UInt16.init)
@@ -37,6 +42,10 @@ struct RedisOracle {
       }
     }
     guard status == 0 else { throw Failure(what: "cannot connect: \(errno)") }
+    // A request that is not answered must not wait for an acknowledgement of the one before.
+    var isOn: Int32 = 1
+    setsockopt(
+      descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &isOn, socklen_t(MemoryLayout<Int32>.size))
     var patience = timeval(tv_sec: 2, tv_usec: 0)
     setsockopt(
       descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))

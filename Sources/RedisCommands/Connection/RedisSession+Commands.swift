@@ -77,14 +77,19 @@ extension RedisSession {
     throws(CommandError) -> Reply
   {
     let settings = facts.settings
-    if let credentials = hello.credentials { try logIn(credentials, settings) }
+    for option in hello.options {
+      switch option {
+      case .authenticate(let credentials): try logIn(credentials, settings)
+      case .setName(let name): self.name = name
+      case .refused(let error): throw error
+      }
+    }
     guard isAuthenticated else {
       throw CommandError(
         "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO "
-          + "<proto> AUTH <user> <pass> option can be used to authenticate the client and select "
-          + "the RESP protocol version at the same time")
+          + "AUTH <user> <pass> option can be used to authenticate the client and select the RESP "
+          + "protocol version at the same time")
     }
-    if let name = hello.name { self.name = name }
     if let version = hello.version { self.version = version }
     return .map([
       .init(.bulk("server"), .bulk("redis")),

@@ -14,7 +14,8 @@ extension RedisSession {
   mutating func enqueue(
     _ description: CommandDescription, _ arguments: [[UInt8]], _ limits: TransactionLimits
   ) throws(CommandError) {
-    guard let queued = open else { return }
+    // What follows a refusal will not be carried out, so it is not kept.
+    guard let queued = open, !queued.isBroken else { return }
     let cost = arguments.reduce(0) { $0 + $1.count + RequestLimits.argumentUpkeepBytes }
     guard queued.queue.count < limits.commandsMax else {
       throw CommandError("ERR a transaction has at most \(limits.commandsMax) commands")
@@ -105,10 +106,16 @@ extension RedisSession {
 
   private mutating func commit(_ facts: some ServerFacts) throws(CommandError) -> Decided {
     guard let transaction = open else { throw CommandError("ERR EXEC without MULTI") }
+    let mayBeStale =
+      isReadOnly && transaction.queue.allSatisfy { !$0.description.flags.contains(.write) }
+    // Redis looks at the keys first, also at those of commands that it will not be able to read.
+    let keys = transaction.queue.flatMap { $0.description.keys(in: $0.arguments) }
+    try checkPlace(of: keys, mayBeStale, facts)
     if transaction.isBroken {
       discard()
       throw CommandError("EXECABORT Transaction discarded because of previous errors.")
     }
+    if !watched.isEmpty { try checkPlace(of: keys + watched.map(\.key), mayBeStale, facts) }
     var items: [Item] = []
     var commands: [KeyedCommand] = []
     for queued in transaction.queue {
@@ -116,15 +123,6 @@ extension RedisSession {
       items.append(item)
     }
     let batch = Transaction(watched: watched, commands: commands)
-    if !batch.keys.isEmpty {
-      let mayBeStale =
-        isReadOnly && transaction.queue.allSatisfy { !$0.description.flags.contains(.write) }
-      let refusal = facts.refusal(of: batch.keys, mayBeStale: mayBeStale, isAsking: isAsking)
-      if let refusal {
-        discard()
-        throw refusal
-      }
-    }
     guard batch.keys.isEmpty else {
       pending = .transaction(items)
       return Decided(.commit(batch))
@@ -134,6 +132,16 @@ extension RedisSession {
     decided.effects = step.effects
     decided.closes = step.closes
     return decided
+  }
+
+  private mutating func checkPlace(
+    of keys: [[UInt8]], _ mayBeStale: Bool, _ facts: some ServerFacts
+  ) throws(CommandError) {
+    guard !keys.isEmpty,
+      let refusal = facts.refusal(of: keys, mayBeStale: mayBeStale, isAsking: isAsking)
+    else { return }
+    discard()
+    throw refusal
   }
 
   /// A queued command, which goes to the store or is answered here.

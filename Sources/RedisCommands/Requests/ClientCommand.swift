@@ -32,7 +32,7 @@ package enum ClientCommand: Hashable, Sendable {
     switch name {
     case "client|getname": self = .name
     case "client|setname":
-      try checkClientText(arguments[2], Self.badName)
+      guard isClientText(arguments[2]) else { throw Self.badName }
       self = .setName(arguments[2])
     case "client|setinfo": self = try Self.library(arguments)
     case "client|id": self = .id
@@ -62,9 +62,9 @@ package enum ClientCommand: Hashable, Sendable {
     guard attribute == "lib-name" || attribute == "lib-ver" else {
       throw CommandError("ERR Unrecognized option '", bytes: arguments[2], "'")
     }
-    try checkClientText(
-      arguments[3],
-      CommandError("ERR \(attribute) cannot contain spaces, newlines or special characters."))
+    guard isClientText(arguments[3]) else {
+      throw CommandError("ERR \(attribute) cannot contain spaces, newlines or special characters.")
+    }
     return attribute == "lib-name"
       ? .setLibraryName(arguments[3]) : .setLibraryVersion(arguments[3])
   }

@@ -17,8 +17,15 @@ package enum ConnectionCommand: Hashable, Sendable {
   package struct Hello: Hashable, Sendable {
     /// `nil`: as it is.
     package var version: RESPVersion?
-    package var credentials: Credentials?
-    package var name: [UInt8]?
+    /// Options in their order: each acts before the next is read.
+    package var options: [Option] = []
+
+    package enum Option: Hashable, Sendable {
+      case authenticate(Credentials)
+      case setName([UInt8])
+      /// What ends the options with an error.
+      case refused(CommandError)
+    }
   }
 
   package struct Credentials: Hashable, Sendable {
@@ -69,15 +76,19 @@ package enum ConnectionCommand: Hashable, Sendable {
       let left = arguments.count - 1 - index
       switch option(arguments[index]) {
       case "auth" where left >= 2:
-        hello.credentials = Credentials(
-          user: arguments[index + 1], password: arguments[index + 2])
+        hello.options.append(
+          .authenticate(Credentials(user: arguments[index + 1], password: arguments[index + 2])))
         index += 3
       case "setname" where left >= 1:
-        try checkClientText(arguments[index + 1], ClientCommand.badName)
-        hello.name = arguments[index + 1]
+        hello.options.append(
+          isClientText(arguments[index + 1])
+            ? .setName(arguments[index + 1]) : .refused(ClientCommand.badName))
         index += 2
       default:
-        throw CommandError("ERR Syntax error in HELLO option '", bytes: arguments[index], "'")
+        let error = CommandError(
+          "ERR Syntax error in HELLO option '", bytes: arguments[index], "'")
+        hello.options.append(.refused(error))
+        return hello
       }
     }
     return hello
@@ -86,9 +97,7 @@ package enum ConnectionCommand: Hashable, Sendable {
 
 /// Names are shown in lists whose fields are parted by blanks: they hold none, nor control
 /// characters, nor bytes above ASCII.
-func checkClientText(_ text: [UInt8], _ error: CommandError) throws(CommandError) {
-  guard text.allSatisfy({ 0x21...0x7E ~= $0 }) else { throw error }
-}
+func isClientText(_ text: [UInt8]) -> Bool { text.allSatisfy { 0x21...0x7E ~= $0 } }
 
 /// An integer of 32 bits, with Redis' errors.
 func shortInteger(_ bytes: [UInt8]) throws(CommandError) -> Int32 {
