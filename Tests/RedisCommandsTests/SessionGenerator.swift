@@ -1,7 +1,7 @@
 import Basics
 
-/// Random requests of connections, valid and not: transactions, greetings, settings, and commands on
-/// a few keys in between.
+/// Random requests of connections, valid and not: transactions, greetings, settings, and commands
+/// on a few keys in between.
 struct SessionGenerator {
   var random: SeededGenerator
   let isCluster: Bool

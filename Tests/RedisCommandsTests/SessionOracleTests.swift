@@ -6,8 +6,8 @@ import Testing
 @testable import RedisCommands
 
 extension AgainstRedis {
-  /// Random stories of three connections for a real redis-server and for `RedisSession`: the bytes of
-  /// all answers must be equal. What is known to differ is left out by the generator or by
+  /// Random stories of three connections for a real redis-server and for `RedisSession`: the bytes
+  /// of all answers must be equal. What is known to differ is left out by the generator or by
   /// ``isKnownToDiffer(_:_:isCluster:)``, and listed in docs/parts/redis.md.
   @Suite struct SessionOracleTests {
     private struct Client {
@@ -137,15 +137,16 @@ extension AgainstRedis {
       _ request: [[UInt8]], _ session: RedisSession, isCluster: Bool
     ) -> Bool {
       let words = request.map { option($0) }
-      // What a transaction keeps of CLIENT REPLY OFF and SKIP is half a reply, for which nobody can wait.
+      // What a transaction keeps of CLIENT REPLY OFF and SKIP is half a reply, for which nobody can
+      // wait.
       if session.open != nil, words.starts(with: ["client", "reply"]) { return true }
       // Figures and lists of everything.
       if [["info"], ["client", "list"], ["command"], ["command", "info"]].contains(words) {
         return true
       }
       if words.starts(with: ["memory", "usage"]), words.count == 3 { return true }
-      // Watched keys of another slot than those of the commands; and what Redis does not queue since
-      // it knows that a watched key has changed.
+      // Watched keys of another slot than those of the commands; and what Redis does not queue
+      // since it knows that a watched key has changed.
       guard isCluster, words == ["exec"], let open = session.open, !session.watched.isEmpty else {
         return false
       }

@@ -20,8 +20,8 @@ extension AgainstRedis {
 
     private func bytes(_ name: String) -> [UInt8] { Array(name.utf8) }
 
-    /// With the elements of sets and the pairs of maps in an order, without what is known to differ:
-    /// subcommands, which are compared one by one, and texts.
+    /// With the elements of sets and the pairs of maps in an order, without what is known to
+    /// differ: subcommands, which are compared one by one, and texts.
     private func normal(_ reply: Reply) -> Reply {
       func key(_ reply: Reply) -> [UInt8] {
         var writer = ReplyWriter(version: .three)
