@@ -13,7 +13,8 @@ extension Pending.Work {
     case .user(.get(let key, .stale)): .staleGet(key: key)
     case .user(.write(let key, let operation)): write.map { .write($0, key: key, operation) }
     case .user(.query(let number)): .query(number)
-    case .user(.control(let command)): write.map { .control($0, command) }
+    case .user(.control(let command, let expected)):
+      write.map { .control($0, command, expected: expected) }
     case .user(.plan(let command)): .plan(command)
     case .user(.register(let group, let record)): .register(group, record)
     case .user(.toGroup(_, _, let body)): body
@@ -74,7 +75,7 @@ extension Clerk {
       case .compareAndSet(let expected, let value):
         return expected.flatMap(valueProblem) ?? valueProblem(value)
       }
-    case .control(let command), .plan(let command): return controlProblem(command)
+    case .control(let command, _), .plan(let command): return controlProblem(command)
     case .toGroup(_, let record, let body):
       switch body {
       case .shardData, .deleteShard: break

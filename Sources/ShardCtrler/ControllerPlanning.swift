@@ -36,11 +36,21 @@ package enum ControlPreview: Hashable, Sendable {
 extension ControllerMachine {
   /// Decides a command by the newest configuration. If the proposal turns out
   /// ``Output/stale``, decide again.
-  package func plan(_ id: WriteID, _ command: ControlCommand) -> ControlPlan {
+  /// - Parameter expected: unless this is the number of the newest configuration the command is
+  ///   refused. What is proposed holds by that number alone, so nothing is changed when another
+  ///   change comes first.
+  package func plan(
+    _ id: WriteID, _ command: ControlCommand, expected: ConfigNumber? = nil
+  ) -> ControlPlan {
     switch verdict(for: id) {
     case .repeated(let number): return .answered(ConfigNumber(number))
     case .expired: return .expired
     case .new: break
+    }
+    if let expected, expected != current.number {
+      return .refused(
+        "configuration \(current.number) is the newest, not \(expected): it was changed meanwhile."
+          + " Look at it, and ask again if that is still wanted")
     }
     switch preview(command) {
     case .change(let next): return .propose(.change(id, next))

@@ -34,7 +34,8 @@ package struct ControllerService: NodeService {
   package func admit(_ body: Request.Body, nonce: UInt64) -> Admission {
     switch body {
     case .query, .plan: .read
-    case .control(let id, let command): admit(id, command)
+    case .control(let id, let command, let expected):
+      admit(machine.plan(id, command, expected: expected))
     case .register(let group, let record): admit(group, record)
     case .openSession(nil): .reply(.session(machine.issueSession(nonce: nonce)))
     default:
@@ -44,8 +45,8 @@ package struct ControllerService: NodeService {
     }
   }
 
-  private func admit(_ id: WriteID, _ command: ControlCommand) -> Admission {
-    switch machine.plan(id, command) {
+  private func admit(_ plan: ControlPlan) -> Admission {
+    switch plan {
     case .propose(let command): .propose(ControllerMachine.encode(command))
     case .answered(let number): .reply(.done(number))
     // A leader that was deposed unawares must not refuse by an old state: confirm it first.
@@ -65,8 +66,8 @@ package struct ControllerService: NodeService {
   package func read(_ body: Request.Body) -> Reply.Body {
     switch body {
     case .query(let number): return .configuration(machine.configuration(number))
-    case .control(let id, let command):
-      if case .refused(let reason) = machine.plan(id, command) {
+    case .control(let id, let command, let expected):
+      if case .refused(let reason) = machine.plan(id, command, expected: expected) {
         return .refused(.invalid(reason))
       }
     case .plan(let command):

@@ -34,10 +34,11 @@ extension Request {
       writer.open("query")
       writer.wide("id", id)
       if let number { writer.wide("number", number.rawValue) }
-    case .control(let write, let command):
+    case .control(let write, let command, let expected):
       writer.open(command.type)
       writer.wide("id", id)
       writer.control(command)
+      if let expected { writer.wide("expected", expected.rawValue) }
       writer.writeID(write)
     case .plan(let command):
       writer.open("plan")
@@ -100,7 +101,10 @@ extension Request {
     case "addReplica", "promoteReplica", "removeReplica", "replaceReplica", "transfer":
       body = .membership(try MembershipCommand(object))
     case "status": body = .status
-    default: body = .control(try object.writeID(), try ControlCommand(object))
+    default:
+      body = .control(
+        try object.writeID(), try ControlCommand(object),
+        expected: object.has("expected") ? try object.configNumber("expected") : nil)
     }
     self.init(id: try object.wide("id"), body: body)
   }

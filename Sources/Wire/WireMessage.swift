@@ -103,8 +103,8 @@ package struct Request: Hashable, Sendable {
     case openSession(ShardID?)
     /// To a controller: the configuration of that number, or the latest.
     case query(ConfigNumber?)
-    /// To a controller, once.
-    case control(WriteID, ControlCommand)
+    /// To a controller, once; with `expected` only if the configuration of that number is the newest.
+    case control(WriteID, ControlCommand, expected: ConfigNumber? = nil)
     /// To a controller, a linearizable read: what a command would do. Nothing is changed.
     case plan(ControlCommand)
     /// To a controller, from a group's leader: its replicas and their addresses.

@@ -115,10 +115,11 @@ extension App {
   ) throws -> ExitCode {
     let clients = makeClients()
     if parsed.isOn("dry-run"), let command { return try preview(command, clients) }
+    let expected = try parsed.integer("expect").map { ConfigNumber(UInt64($0)) }
     let before = try configuration(nil, clients).number
     var number = before
     if let command {
-      switch try reply(.control(command), clients, refusedCode: .no) {
+      switch try reply(.control(command, expected: expected), clients, refusedCode: .no) {
       case .done(let made): number = made
       case let body: throw unexpected(body)
       }

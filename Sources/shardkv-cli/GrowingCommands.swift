@@ -5,7 +5,7 @@ let growingCommands = [
   Command(
     "join", operands: "GID=HOST:PORT,HOST:PORT,…[@WEIGHT] …", count: 1...512,
     summary: "Add running groups; shards move to them.",
-    flags: [waitFlag, dryRunFlag],
+    flags: [waitFlag, expectFlag, dryRunFlag],
     details: """
       The addresses are those of the group's replicas, which must run and have registered.
       Examples: shardkv-cli join 3=127.0.0.1:7131,127.0.0.1:7132,127.0.0.1:7133
@@ -16,7 +16,7 @@ let growingCommands = [
     summary: "Remove groups; their shards move to the others.",
     flags: [
       Flag("force", help: "Let even the last group leave: its data waits for the next owner."),
-      waitFlag, dryRunFlag,
+      waitFlag, expectFlag, dryRunFlag,
     ],
     details: """
       With --wait it is safe to stop the group afterwards, and a group that has left already is only
@@ -26,25 +26,25 @@ let growingCommands = [
   Command(
     "drain", operands: "GID …", count: 1...512,
     summary: "Empty groups that stay members, and wait until they hold nothing.",
-    flags: [Flag("no-wait", help: "Return when the change is made."), dryRunFlag],
+    flags: [Flag("no-wait", help: "Return when the change is made."), expectFlag, dryRunFlag],
     details: """
       The group keeps its weight for when it is undrained. Ctrl-C ends only the waiting.
       Example: shardkv-cli drain 2
       """),
   Command(
     "undrain", operands: "GID …", count: 1...512, summary: "Let drained groups own shards again.",
-    flags: [waitFlag, dryRunFlag]),
+    flags: [waitFlag, expectFlag, dryRunFlag]),
   Command(
     "weight", operands: "GID WEIGHT", count: 2...2,
     summary: "Change how much a group is to own beside the others (0: nothing).",
-    flags: [waitFlag, dryRunFlag],
+    flags: [waitFlag, expectFlag, dryRunFlag],
     details: """
       Weights count under the policies weighted and consistent-hash; 0 counts always.
       Example: shardkv-cli weight 2 3
       """),
   Command(
     "policy", operands: "NAME", count: 1...1, summary: "Choose how shards are spread over groups.",
-    flags: [waitFlag, dryRunFlag],
+    flags: [waitFlag, expectFlag, dryRunFlag],
     details: """
       balanced          as many for each group, moving as few as possible (the default)
       weighted          in proportion to the groups' weights, moving as few as possible
@@ -53,10 +53,10 @@ let growingCommands = [
       """),
   Command(
     "rebalance", summary: "Place the shards as the policy says, undoing moves made by hand.",
-    flags: [waitFlag, dryRunFlag], details: "Example: shardkv-cli rebalance --dry-run"),
+    flags: [waitFlag, expectFlag, dryRunFlag], details: "Example: shardkv-cli rebalance --dry-run"),
   Command(
     "move", operands: "SHARD GID", count: 2...2, summary: "Give one shard to a group.",
-    flags: [dryRunFlag],
+    flags: [expectFlag, dryRunFlag],
     details: """
       It stays there until groups join, leave, drain or change their weight, the policy changes, or
       rebalance is run.
@@ -89,6 +89,10 @@ private let waitFlag = Flag(
   "wait",
   help: "Until every move is over and no group that is to be empty holds a shard; gives up when "
     + "nothing moves for --timeout.")
+
+private let expectFlag = Flag(
+  "expect", value: "N",
+  help: "Only while configuration N is the newest: what --dry-run showed, or nothing.")
 
 private let dryRunFlag = Flag(
   "dry-run", help: "Only show what would move, from where, to where and why.")

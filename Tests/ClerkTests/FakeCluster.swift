@@ -288,7 +288,7 @@ final class FakeCluster {
     case .write(let id, let key, let operation):
       if !isOwned(key) { return .refused(.wrongGroup(group.configuration)) }
       return apply(id, key, operation, group)
-    case .control(let id, _):
+    case .control(let id, _, _):
       if let known = group.answers[id.session]?[id.sequence] { return .written(known) }
       group.applied += 1
       return .done(configuration.number)

@@ -52,6 +52,36 @@ import Testing
         ])) == .done(ConfigNumber(2)))
   }
 
+  @Test func aCommandForAnOldConfigurationChangesNothing() throws {
+    var controller = try Controller()
+    controller.join(1, 2)
+    controller.register(3)
+    let join = ControlCommand.join([JoinRequest(group: GroupID(3), seeds: [])])
+    let first = controller.nextID()
+    let second = controller.nextID()
+    guard
+      case .propose(let early) = controller.machine.plan(first, join, expected: ConfigNumber(1)),
+      case .propose(let late) = controller.machine.plan(
+        second, .drain([GroupID(2)]), expected: ConfigNumber(1))
+    else {
+      Issue.record("what was expected is the newest")
+      return
+    }
+    #expect(controller.apply(early) == .done(ConfigNumber(2)))
+    // Proposed at the same time, and planned again now: refused for good.
+    #expect(controller.apply(late) == .stale)
+    let plan = controller.machine.plan(second, .drain([GroupID(2)]), expected: ConfigNumber(1))
+    #expect(
+      plan
+        == .refused(
+          "configuration 2 is the newest, not 1: it was changed meanwhile."
+            + " Look at it, and ask again if that is still wanted"))
+    // A repeat of what was done is answered all the same.
+    #expect(
+      controller.machine.plan(first, join, expected: ConfigNumber(1)) == .answered(ConfigNumber(2)))
+    #expect(controller.machine.current.number == ConfigNumber(2))
+  }
+
   @Test func aCommandOfAForgottenSessionIsRefused() throws {
     var controller = try Controller()
     controller.register(1)

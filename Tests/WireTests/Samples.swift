@@ -80,7 +80,8 @@ enum Samples {
       .membership(.promote(second)), .membership(.remove(first)),
       .membership(.replace(first, with: second)), .membership(.transfer(to: nil)),
       .membership(.transfer(to: second)),
-    ] + commands.map { .control(write, $0) } + commands.map { .plan($0) }
+    ] + commands.map { .control(write, $0) }
+    + commands.map { .control(write, $0, expected: ConfigNumber(9)) } + commands.map { .plan($0) }
 
   static let replies: [Reply.Body] =
     [
