@@ -26,9 +26,9 @@ package enum ClerkOperation: Hashable, Sendable {
   /// The configuration of that number, or the newest.
   case query(ConfigNumber?)
   /// A change of the configuration, at most once. With `expected` only if the configuration of that
-  /// number is the newest: of several administrators only one changes what all of them saw, and what
-  /// an administrator asked for before it was cut off changes nothing after somebody else did.
-  /// Otherwise it fails as `invalid`.
+  /// number is the newest, and otherwise it fails as `invalid`: of several administrators only one
+  /// changes what all of them saw, and what one asked for before it was cut off changes nothing
+  /// after somebody else did.
   case control(ControlCommand, expected: ConfigNumber? = nil)
   /// What that change would make of the newest configuration. The reply is `planned` with the
   /// configuration, or `done` if nothing would change; what would be refused fails as `invalid`

@@ -103,7 +103,7 @@ package struct Request: Hashable, Sendable {
     case openSession(ShardID?)
     /// To a controller: the configuration of that number, or the latest.
     case query(ConfigNumber?)
-    /// To a controller, once; with `expected` only if the configuration of that number is the newest.
+    /// To a controller, once; with `expected` only if that is the newest configuration's number.
     case control(WriteID, ControlCommand, expected: ConfigNumber? = nil)
     /// To a controller, a linearizable read: what a command would do. Nothing is changed.
     case plan(ControlCommand)

@@ -8,28 +8,6 @@ import Testing
     .voteRequest(VoteRequest(last: last, isPreVote: pre, isTransfer: transfer))
   }
 
-  /// §5.2: each server votes for at most one candidate in a term, first come first served.
-  @Test func section52OneVotePerTerm() {
-    var bench = Bench()
-    bench.hear(2, term: 1, request(.zero))
-    #expect(bench.votes == [VoteReply(isGranted: true, isPreVote: false)])
-    bench.hear(3, term: 1, request(.zero))
-    #expect(bench.votes == [VoteReply(isGranted: false, isPreVote: false)])
-    bench.hear(2, term: 1, request(.zero))
-    #expect(bench.votes == [VoteReply(isGranted: true, isPreVote: false)])
-  }
-
-  /// B1: the vote is handed out to be made durable, and its reply waits for that.
-  @Test func b1VoteIsDurableBeforeItIsSent() {
-    var bench = Bench()
-    bench.hear(2, term: 4, request(.zero))
-    #expect(bench.hardState == HardState(term: Term(4), vote: Bench.ids[1]))
-    #expect(bench.sent.isEmpty && bench.sentAfterSync.count == 1)
-    var restarted = Bench(term: 4, vote: Bench.ids[1])
-    restarted.hear(3, term: 4, request(.zero))
-    #expect(restarted.votes == [VoteReply(isGranted: false, isPreVote: false)])
-  }
-
   /// A follower whose leader's process is gone campaigns long before its timeout and lets others do
   /// so; if the leader is alive after all, it follows on, in the same term.
   @Test func aLeaderThatIsGoneIsNotWaitedFor() {
@@ -53,15 +31,6 @@ import Testing
     #expect(bench.node.role == .follower && bench.node.leader == Bench.ids[1])
   }
 
-  /// §5.4.1: the vote is refused to a candidate whose log is less up to date.
-  @Test(arguments: [
-    (3, 1, false), (4, 1, false), (2, 2, false), (3, 2, true), (4, 2, true), (1, 3, true),
-  ]) func section541UpToDate(index: UInt64, term: UInt64, isGranted: Bool) {
-    var bench = Bench(entries: Bench.entries([1, 1, 2]), term: 2)
-    bench.hear(2, term: 5, request(Bench.id(index, term)))
-    #expect(bench.votes.map(\.isGranted) == [isGranted])
-  }
-
   /// B2: votes of an older term, of strangers and of learners do not count.
   @Test func b2OldAndForeignVotesDoNotCount() {
     var bench = Bench(voters: 5, term: 3)
@@ -82,21 +51,9 @@ import Testing
     #expect(bench.node.role == .leader)
   }
 
-  /// B5: any reply with a higher term is made durable and ends leadership; old replies do nothing.
-  @Test func b5HigherTermsInReplies() {
-    var bench = Bench()
-    bench.win()
-    let term = bench.node.term.rawValue
-    bench.hear(
-      2, term: term - 1,
-      .appendReply(AppendReply(outcome: .matched(LogIndex(1)), round: 0, wall: 0)))
-    #expect(bench.node.role == .leader && bench.node.commitIndex == .zero)
-    bench.hear(2, term: term + 3, .appendReply(AppendReply(outcome: .heard, round: 0, wall: 0)))
-    #expect(bench.node.role == .follower && bench.hardState == HardState(term: Term(term + 3)))
-  }
-
   /// Thesis §9.6: a PreVote raises no terms and binds nobody.
-  @Test func preVoteChangesNothing() {
+  @Test("Thesis §9.6: a PreVote raises no term and binds nobody")
+  func preVoteChangesNothing() {
     var bench = Bench(term: 2)
     bench.hear(2, term: 3, request(.zero, pre: true))
     #expect(bench.votes == [VoteReply(isGranted: true, isPreVote: true)])
@@ -106,7 +63,9 @@ import Testing
   }
 
   /// Thesis §4.2.3: who hears from a leader does not vote, unless the leader itself asked for it.
-  @Test func liveLeaderIsNotDeposed() {
+  @Test(
+    "§6, thesis §4.2.3: who hears a leader votes for nobody else, unless the leader asked for it")
+  func liveLeaderIsNotDeposed() {
     var bench = Bench()
     bench.append(term: 1, after: .zero)
     bench.hear(3, term: 9, request(.zero))
@@ -117,25 +76,9 @@ import Testing
     #expect(bench.votes.map(\.isGranted) == [true])
   }
 
-  /// §5.2: timeouts are drawn anew, within the range.
-  @Test func section52TimeoutsDiffer() {
-    var seen: Set<Int> = []
-    var bench = Bench()
-    for _ in 0..<20 {
-      bench.append(term: bench.node.term.rawValue + 1, after: .zero)
-      var ticks = 0
-      while bench.node.role == .follower {
-        bench.tick(1)
-        ticks += 1
-      }
-      #expect(RaftSettings().electionTicks.contains(ticks))
-      seen.insert(ticks)
-    }
-    #expect(seen.count > 8)
-  }
-
   /// B7: a leader that hears no quorum steps down within one timeout, and drops its reads.
-  @Test func b7DeafLeaderStepsDown() {
+  @Test("Thesis §6.2 (B7): a leader that hears no quorum steps down, and drops its reads")
+  func b7DeafLeaderStepsDown() {
     var bench = Bench()
     bench.win()
     bench.acknowledge(2, 1)
@@ -177,7 +120,8 @@ import Testing
   }
 
   /// Thesis §3.10: leadership moves to a voter that has everything, without waiting for a timeout.
-  @Test func transferMovesLeadership() throws {
+  @Test("Thesis §3.10: leadership moves without waiting for a timeout")
+  func transferMovesLeadership() throws {
     let cluster = Cluster(3, seed: 13)
     try cluster.one(1, 3)
     let leader = try cluster.checkOneLeader()

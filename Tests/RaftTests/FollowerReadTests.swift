@@ -98,7 +98,8 @@ import Testing
   }
 
   /// B8: a leader answers a follower only when a quorum has confirmed it.
-  @Test func b8LeaderConfirmsForFollowers() {
+  @Test("Thesis §6.4: a follower's reads are confirmed by the leader as its own")
+  func b8LeaderConfirmsForFollowers() {
     var bench = Bench()
     bench.win()
     let term = bench.node.term.rawValue

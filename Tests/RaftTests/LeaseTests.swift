@@ -23,7 +23,8 @@ import Testing
 
   /// While the lease lasts reads are answered at once; it counts from when the round was sent, and
   /// is shorter than the shortest election timeout by a tick and the drift.
-  @Test func leaseIsBounded() {
+  @Test("Thesis §6.4.1: a lease ends before anybody may be elected")
+  func leaseIsBounded() {
     var bench = leased()
     #expect(bench.node.holdsLease)
     bench.node.read(context: 1)
@@ -59,7 +60,8 @@ import Testing
   }
 
   /// Whoever is asked to campaign may win though a leader is heard: no lease in this term again.
-  @Test func transferEndsTheLease() {
+  @Test("Thesis §6.4.1: a transfer ends the lease")
+  func transferEndsTheLease() {
     var bench = leased()
     #expect(bench.node.holdsLease)
     bench.node.transferLeadership(to: Bench.ids[1])

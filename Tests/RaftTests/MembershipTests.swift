@@ -24,7 +24,9 @@ import Testing
   }
 
   /// B25: no change before an entry of this term is committed, and one at a time.
-  @Test func b25OneMembershipAtATime() {
+  @Test(
+    "§6, thesis §4.1 (B25): one change at a time, and none before the leader committed in its term")
+  func b25OneMembershipAtATime() {
     var bench = Bench()
     #expect(refused(bench.node.propose(.add(Bench.ids[3]))) == .notLeader)
     bench.win()
@@ -46,7 +48,8 @@ import Testing
 
   /// §6: voters change by way of a membership that needs both majorities, and the leader leaves it
   /// by itself. A learner does not count (B4).
-  @Test func section6JointConsensus() {
+  @Test("§6: between two sets of voters both majorities must agree")
+  func section6JointConsensus() {
     var bench = led()
     _ = bench.node.propose(.add(Bench.ids[3]))
     bench.drain()
@@ -71,7 +74,8 @@ import Testing
   }
 
   /// A leader that finds a joint membership in its log ends it, once its own term has committed.
-  @Test func newLeaderFinishesWhatItFinds() {
+  @Test("§6: whoever leads next ends a change that it finds begun")
+  func newLeaderFinishesWhatItFinds() {
     let joint = Entry(
       id: Bench.id(1, 1), kind: .membership, stamp: 0,
       payload: membership([1, 2, 4], [1, 2, 3]).encoded())
@@ -93,7 +97,8 @@ import Testing
   }
 
   /// B29: a learner that lacks much is not promoted, whether it is away, slow, or needs a snapshot.
-  @Test func b29OnlyWhoHasCaughtUpIsPromoted() {
+  @Test("§6, thesis §4.2.1 (B29): new servers do not vote before they caught up")
+  func b29OnlyWhoHasCaughtUpIsPromoted() {
     var settings = RaftSettings()
     settings.promotionLagMax = 5
     var bench = Bench(settings: settings)
@@ -159,7 +164,8 @@ import Testing
 
   /// B27: one that was removed while it was away is told when it asks for votes, and then is quiet;
   /// a membership that takes it in again counts.
-  @Test func b27RemovedReplicaIsTold() {
+  @Test("§6, thesis §4.2.3 (B27): removed servers do not disturb")
+  func b27RemovedReplicaIsTold() {
     var bench = led()
     _ = bench.node.propose(.remove(Bench.ids[2]))
     bench.drain()
@@ -202,7 +208,10 @@ import Testing
   }
 
   /// B27: a leader that removed itself goes on until that is committed, and hands over.
-  @Test func b27RemovedLeaderFinishesAndHandsOver() {
+  @Test(
+    "§6, thesis §4.2.2 (B27): a leader that is not in the new membership leads until that is committed"
+  )
+  func b27RemovedLeaderFinishesAndHandsOver() {
     var bench = led()
     _ = bench.node.propose(.remove(Bench.ids[0]))
     bench.drain()
@@ -232,7 +241,8 @@ import Testing
   }
 
   /// B22: a snapshot carries the membership of its index, not a later one.
-  @Test func b22SnapshotCarriesTheMembershipOfItsIndex() throws {
+  @Test("§7 (B22): a snapshot has the membership of its index")
+  func b22SnapshotCarriesTheMembershipOfItsIndex() throws {
     var bench = led()
     _ = bench.node.propose(.add(Bench.ids[3]))
     bench.drain()

@@ -25,7 +25,8 @@ import Testing
 
   /// B8: a reply to what was sent before the read does not confirm it, and neither does a round
   /// that was never sent.
-  @Test func b8OnlyLaterRepliesConfirm() {
+  @Test("§8, thesis §6.4 (B8): only replies to messages sent after a read confirm it")
+  func b8OnlyLaterRepliesConfirm() {
     var bench = led()
     bench.node.read(context: 1)
     bench.acknowledge(2, 1, round: 0)
@@ -40,7 +41,8 @@ import Testing
   }
 
   /// B9: leadership ends, and with it what was not confirmed.
-  @Test func b9LeaderChangeDropsReads() {
+  @Test("§8, thesis §6.4 (B9): reads are dropped with the leader")
+  func b9LeaderChangeDropsReads() {
     var bench = led()
     bench.node.read(context: 1)
     bench.drain()
@@ -54,7 +56,8 @@ import Testing
   }
 
   /// B11: before an entry of its own term is committed a leader knows nothing for certain.
-  @Test func b11ReadsWaitForTheOwnTerm() {
+  @Test("§8, thesis §6.4 (B11): reads wait until the leader has committed in its own term")
+  func b11ReadsWaitForTheOwnTerm() {
     var bench = Bench(entries: Bench.entries([1, 1]), term: 1)
     bench.win()
     bench.node.read(context: 1)

@@ -4,81 +4,6 @@ import Testing
 
 /// Replication, by the sections of the paper and the numbers of known bugs.
 @Suite struct ReplicationTests {
-  /// §5.3, Figure 7: whatever the follower's log was, it becomes the leader's.
-  @Test(arguments: [
-    [1, 1, 1, 4, 4, 5, 5, 6, 6], [1, 1, 1, 4], [1, 1, 1, 4, 4, 5, 5, 6, 6, 6, 6],
-    [1, 1, 1, 4, 4, 5, 5, 6, 6, 6, 7, 7], [1, 1, 1, 4, 4, 4, 4],
-    [1, 1, 1, 2, 2, 2, 3, 3, 3, 3, 3],
-  ]) func section53Figure7(terms: [UInt64]) {
-    let leaderTerms: [UInt64] = [1, 1, 1, 4, 4, 5, 5, 6, 6, 6]
-    var leader = Bench(entries: Bench.entries(leaderTerms), term: 7)
-    leader.win()
-    var follower = Bench(entries: Bench.entries(terms), term: 7)
-    var request = leader.appends(to: 2).first
-    var messages = 0
-    while let sent = request, messages < 10 {
-      messages += 1
-      follower.append(
-        term: leader.node.term.rawValue, after: sent.previous, sent.entries)
-      guard let outcome = follower.outcomes.last else { break }
-      leader.hear(
-        2, term: leader.node.term.rawValue,
-        .appendReply(AppendReply(outcome: outcome, round: 0, wall: 0)))
-      request = leader.appends(to: 2).first
-    }
-    #expect(follower.node.lastID == leader.node.lastID)
-    // A message for each term that differs, and one that agrees.
-    #expect(messages <= 4)
-  }
-
-  /// B12, §5.4.2, Figure 8: an entry of an older term is not committed by counting.
-  @Test func b12Figure8() {
-    var bench = Bench(entries: Bench.entries([1, 2]), term: 3)
-    bench.win()
-    bench.acknowledge(2, 2)
-    bench.acknowledge(3, 2)
-    #expect(bench.node.commitIndex == .zero)
-    bench.acknowledge(2, 3)
-    #expect(bench.node.commitIndex == LogIndex(3))
-  }
-
-  /// B13: an old AppendEntries does not cut what came after it.
-  @Test func b13OldAppendsCutNothing() {
-    var bench = Bench()
-    let entries = Bench.entries([1, 1, 1, 1])
-    bench.append(term: 1, after: .zero, entries)
-    bench.append(term: 1, after: .zero, Array(entries[..<2]))
-    #expect(bench.node.lastIndex == LogIndex(4) && bench.outcomes == [.matched(LogIndex(2))])
-    bench.append(term: 1, after: Bench.id(1, 1), Array(entries[1..<2]), commit: 4)
-    #expect(bench.node.lastIndex == LogIndex(4))
-    // commit = min(leader's, last new entry): 3 and 4 were not confirmed by this message.
-    #expect(bench.node.commitIndex == LogIndex(2))
-  }
-
-  /// B13: a heartbeat commits only what it proves.
-  @Test func b13CommitOnlyUpToTheLastNewEntry() {
-    var bench = Bench(entries: Bench.entries([1, 1, 2]), term: 2)
-    bench.append(term: 3, after: Bench.id(2, 1), commit: 9)
-    #expect(bench.node.commitIndex == LogIndex(2))
-  }
-
-  /// B14: late replies take nothing back.
-  @Test func b14MatchNeverFalls() {
-    var bench = Bench()
-    bench.win()
-    for _ in 0..<5 { _ = bench.node.propose([1]) }
-    bench.drain()
-    bench.acknowledge(2, 1)
-    bench.acknowledge(2, 6)
-    bench.acknowledge(2, 2)
-    bench.hear(
-      2, term: bench.node.term.rawValue,
-      .appendReply(
-        AppendReply(
-          outcome: .conflict(previous: LogIndex(3), hint: Bench.id(1, 1)), round: 0, wall: 0)))
-    #expect(bench.node.progress.first?.match == LogIndex(6))
-    #expect(bench.node.progress.first?.next == LogIndex(7))
-  }
 
   /// B15 and B19: at the edge of the snapshot the entry before the first one keeps its term.
   @Test func b19SnapshotBoundaryKeepsItsTerm() {
@@ -92,32 +17,6 @@ import Testing
     #expect(bench.outcomes.last == .matched(LogIndex(10)))
     bench.append(term: 4, after: Bench.id(13, 4))
     #expect(bench.outcomes == [.conflict(previous: LogIndex(13), hint: Bench.id(11, 4))])
-  }
-
-  /// B16: a leader counts itself only once its own disk has the entry; a follower acks likewise.
-  @Test func b16OwnDiskCounts() {
-    var bench = Bench()
-    bench.win()
-    bench.acknowledge(2, 1)
-    #expect(bench.node.commitIndex == LogIndex(1))
-    _ = bench.node.propose([1])
-    bench.drain(syncs: false)
-    bench.acknowledge(2, 2)
-    #expect(bench.node.commitIndex == LogIndex(1))
-    bench.node.persisted(bench.node.lastID)
-    #expect(bench.node.commitIndex == LogIndex(2))
-    var follower = Bench()
-    follower.append(term: 1, after: .zero, Bench.entries([1]), syncs: false)
-    #expect(follower.sent.isEmpty && follower.outcomes == [.matched(LogIndex(1))])
-    // While the disk is busy a heartbeat is answered, without a promise.
-    follower.append(term: 1, after: Bench.id(1, 1), syncs: false)
-    #expect(follower.outcomes == [.heard] && follower.sentAfterSync.isEmpty)
-    follower.forget()
-    follower.node.persisted(Bench.id(1, 1))
-    follower.drain()
-    #expect(follower.outcomes == [.matched(LogIndex(1))])
-    follower.append(term: 1, after: Bench.id(1, 1))
-    #expect(follower.outcomes == [.matched(LogIndex(1))] && follower.sentAfterSync.isEmpty)
   }
 
   /// A receipt for an entry that was cut and came back does not count for its second writing.
@@ -187,7 +86,8 @@ import Testing
   }
 
   /// B26: a membership that is cut from the log is no longer in force.
-  @Test func b26CutMembershipIsTakenBack() {
+  @Test("§6 (B26): the newest membership in the log is in force, and one that is cut off is not")
+  func b26CutMembershipIsTakenBack() {
     var bench = Bench()
     let first = bench.node.membership
     let second = Membership(voters: Array(Bench.ids[..<2]), learners: [Bench.ids[3]])

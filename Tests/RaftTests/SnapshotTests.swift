@@ -19,7 +19,8 @@ import Testing
   }
 
   /// B18: an old or repeated snapshot sets nothing back.
-  @Test func b18OldSnapshotsAreIgnored() {
+  @Test("§7 (B18): a snapshot of what is here already sets nothing back")
+  func b18OldSnapshotsAreIgnored() {
     var bench = Bench(entries: Bench.entries([1, 1, 1]), term: 1)
     bench.append(term: 2, after: Bench.id(3, 1), commit: 3)
     bench.hear(2, term: 2, chunk(Bench.metadata(2, 1), 0, isLast: true))
@@ -30,7 +31,8 @@ import Testing
   }
 
   /// B23: sections that are repeated, out of order, or sent by the next leader.
-  @Test func b23SectionsResume() {
+  @Test("§7, Figure 13, 2 to 4 (B23): sections are taken in order, once, from any leader")
+  func b23SectionsResume() {
     var bench = Bench()
     let metadata = Bench.metadata(9, 1)
     bench.hear(2, term: 2, chunk(metadata, 0))

@@ -17,7 +17,8 @@ import Testing
   }
 
   /// B30: the target is asked only when it has everything, and proposals are refused meanwhile.
-  @Test func b30TargetIsBroughtUpToDateFirst() {
+  @Test("Thesis §3.10 (B30): the target is brought up to date first, and proposals are refused")
+  func b30TargetIsBroughtUpToDateFirst() {
     var bench = led()
     _ = bench.node.propose([1])
     #expect(bench.node.transferLeadership(to: Bench.ids[1]) == nil)
@@ -34,7 +35,8 @@ import Testing
   }
 
   /// A lost request is repeated, and after the longest election timeout proposals are taken again.
-  @Test func transferThatFailsIsGivenUp() {
+  @Test("Thesis §3.10: a transfer that takes an election timeout is given up")
+  func transferThatFailsIsGivenUp() {
     var bench = led()
     bench.node.transferLeadership(to: Bench.ids[1])
     bench.drain()
@@ -87,7 +89,8 @@ import Testing
 
   /// The target skips the PreVote and says so, and voters that hear the leader vote all the same;
   /// who is asked by anybody but its leader does nothing.
-  @Test func targetCampaignsAtOnce() {
+  @Test("Thesis §3.10: the target campaigns at once, with its term's first entry")
+  func targetCampaignsAtOnce() {
     var bench = Bench()
     bench.append(term: 1, after: .zero, Bench.entries([1]))
     bench.hear(3, term: 1, .timeoutNow)
