@@ -2,8 +2,7 @@ import RESP
 
 /// The name of an option: what stands before a NUL, in lower case, since Redis compares C strings.
 func option(_ bytes: [UInt8]) -> String {
-  let folded = bytes.prefix { $0 != 0 }.map { (0x41...0x5A) ~= $0 ? $0 | 0x20 : $0 }
-  return String(decoding: folded, as: UTF8.self)
+  String(decoding: bytes.lazy.prefix { $0 != 0 }.map(asciiLowercased), as: UTF8.self)
 }
 
 func integer(_ bytes: [UInt8]) throws(CommandError) -> Int64 {

@@ -128,7 +128,7 @@ package struct RedisSession: Sendable {
   private mutating func decide(_ arguments: [[UInt8]], _ facts: some ServerFacts) -> Decided {
     command = "NULL"
     // Redis looks for it before anything else.
-    if arguments.first?.map(asciiLowercased) == Array("quit".utf8) {
+    if let name = arguments.first, name.count == 4, option(name) == "quit" {
       command = "quit"
       var decided = Decided.answer(.ok)
       decided.closes = true

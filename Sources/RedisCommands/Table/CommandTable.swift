@@ -28,9 +28,15 @@ package struct CommandTable: Sendable {
 
   /// A command or subcommand (`container|name`), in any case; `nil` if there is none.
   package func command(named name: [UInt8]) -> CommandDescription? {
-    // No name has other characters than ASCII's, and a text that is repaired is no name.
     guard name.count <= Self.nameBytesMax else { return nil }
-    let folded = String(decoding: name.map(asciiLowercased), as: UTF8.self)
+    // In place, because this is done for every request. A text that is repaired is no name, for
+    // names are of ASCII's characters.
+    let folded = String(unsafeUninitializedCapacity: name.count) { buffer in
+      for (place, byte) in name.enumerated() {
+        buffer.initializeElement(at: place, to: asciiLowercased(byte))
+      }
+      return name.count
+    }
     if let place = places[folded] { return commands[place] }
     guard let found = subcommandPlaces[folded] else { return nil }
     return commands[found.container].subcommands[found.place]
