@@ -79,6 +79,10 @@ package struct PlantedBugs: OptionSet, Hashable, Sendable {
   /// What one client read is noted down wrongly: no bug of the store, but a failure that every
   /// check of the simulator must see.
   package static let canary = PlantedBugs(rawValue: 1 << 35)
+  /// A lease is as long as voters keep their promise, though their clocks may run faster.
+  package static let leaseOutlivesClockDrift = PlantedBugs(rawValue: 1 << 36)
+  /// A lease is checked against the time before the turn waited for its inputs.
+  package static let leaseCheckedBeforeIndex = PlantedBugs(rawValue: 1 << 37)
 
   /// Every planted bug under the name that `shardkv-sim --bug` takes.
   package static let named: [(name: String, bug: PlantedBugs)] = [
@@ -118,5 +122,7 @@ package struct PlantedBugs: OptionSet, Hashable, Sendable {
     ("waits-for-all-shards", .waitsForAllShards),
     ("versions-reset", .versionsReset),
     ("canary", .canary),
+    ("lease-outlives-clock-drift", .leaseOutlivesClockDrift),
+    ("lease-checked-before-index", .leaseCheckedBeforeIndex),
   ]
 }

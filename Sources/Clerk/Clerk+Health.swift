@@ -10,9 +10,9 @@ extension Clerk {
   /// is left alone for a while, and then asked in the background whether it is well: no operation
   /// waits for that. Only if nobody is known to be well does an operation itself go and see.
   mutating func choose(_ party: Party, _ destination: Destination, for id: OperationID) -> Int? {
-    let isStale = operations[id]?.work.isStaleRead ?? false
+    let isForAny = operations[id]?.work.isForAnyReplica ?? false
     let preferred = parties[party]?.preferred
-    if !isStale, let preferred, let index = endpoint(at: preferred, isHint: true),
+    if !isForAny, let preferred, let index = endpoint(at: preferred, isHint: true),
       !endpoints[index].isSuspect
     {
       return index
@@ -20,7 +20,7 @@ extension Clerk {
     let addresses = destination.addresses
     if case .node = party { return leastBad(addresses) }
     setPool(of: party, to: addresses)
-    var tried = isStale ? operations[id]?.tried ?? [] : []
+    var tried = isForAny ? operations[id]?.tried ?? [] : []
     tried += probeSuspects(addresses)
     while let backend = parties[party]?.pool.choose(now: now.monotonic, excluding: tried) {
       guard let address = parties[party]?.address(of: backend),
@@ -30,7 +30,7 @@ extension Clerk {
       if !endpoints[index].isSuspect { return index }
       tried.append(backend)
     }
-    if isStale, let all = operations[id]?.tried, !all.isEmpty {
+    if isForAny, let all = operations[id]?.tried, !all.isEmpty {
       // Everybody who is well has refused: ask them again after a pause.
       operations[id]?.tried = []
       return nil

@@ -28,7 +28,7 @@ extension Clerk {
       if !attempt.isLate { enter(.ready, id) }
       return failLink(index, "gave an answer to something else", isClosed: false)
     }
-    if !work.isStaleRead, parties[attempt.party]?.preferred != endpoints[index].address {
+    if !work.isForAnyReplica, parties[attempt.party]?.preferred != endpoints[index].address {
       parties[attempt.party]?.preferred = endpoints[index].address
     }
     complete(id, work, reply.body)
@@ -68,14 +68,19 @@ extension Clerk {
     switch refusal {
     case .wrongLeader(let hint):
       operations[id]?.lastProblem = "\(address) does not lead"
+      if pending.work.isForAnyReplica { return askAnother(id, attempt) }
       // Several requests learn the same; only the first changes where the others go.
       let isNews = (parties[attempt.party]?.preferred ?? address) == address
       if isNews { passOver(address, of: attempt.party, hint: hint == address ? nil : hint) }
       followHint(id, pending, hint, attempt.party, address)
     case .wrongGroup(let number, let owner): wrongGroup(id, pending, attempt, number, owner)
+    case .noLeader:
+      operations[id]?.lastProblem = "\(address) knows no leader that answers it"
+      if pending.work.isForAnyReplica { return askAnother(id, attempt) }
+      rest(id, pending, address, attempt.party)
     case .notReady:
       operations[id]?.lastProblem = "\(address) is not ready"
-      if pending.work.isStaleRead { return askAnother(id, attempt) }
+      if pending.work.isForAnyReplica { return askAnother(id, attempt) }
       rest(id, pending, address, attempt.party)
     case .overloaded:
       operations[id]?.lastProblem = "\(address) is overloaded"
@@ -135,7 +140,7 @@ extension Clerk {
     let id = attempt.operation
     attempts[request]?.isLate = true
     requestEnded(index, attempt.party, .abandoned)
-    if operations[id]?.work.isStaleRead == true {
+    if operations[id]?.work.isForAnyReplica == true {
       operations[id]?.tried.append(endpoints[index].backend)
     }
     operations[id]?.late.append(request)

@@ -9,10 +9,13 @@ package struct OperationID: RawRepresentable, Hashable, Comparable, Sendable {
   package static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
 }
 
-/// What a read has to have seen.
+/// What a read has to have seen, and who may answer it.
 package enum ReadConsistency: Hashable, Sendable {
   /// Every write that was acknowledged before the read began.
   case linearizable
+  /// Likewise, but any replica of the owning group may answer: it asks its leader how far it must
+  /// have applied. The reads of many clients spread over the replicas.
+  case linearizableAnywhere
   /// Whatever any replica of the owning group has applied; the answer is ``Reply/Body/stale(_:)``,
   /// which tells how old that may be.
   case stale

@@ -10,6 +10,7 @@ extension Pending.Work {
     case .refresh: .query(nil)
     case .openSession(let shard): .openSession(shard)
     case .user(.get(let key, .linearizable)): .get(key: key)
+    case .user(.get(let key, .linearizableAnywhere)): .getAnywhere(key: key)
     case .user(.get(let key, .stale)): .staleGet(key: key)
     case .user(.write(let key, let operation)): write.map { .write($0, key: key, operation) }
     case .user(.query(let number)): .query(number)
@@ -28,7 +29,9 @@ extension Pending.Work {
     switch (self, reply) {
     case (.refresh, .configuration), (.openSession, .session),
       (.user(.get(_, .linearizable)), .value), (.user(.get(_, .linearizable)), .noKey),
-      (.user(.get(_, .stale)), .stale), (.user(.write), .written), (.user(.query), .configuration),
+      (.user(.get(_, .linearizableAnywhere)), .value),
+      (.user(.get(_, .linearizableAnywhere)), .noKey), (.user(.get(_, .stale)), .stale),
+      (.user(.write), .written), (.user(.query), .configuration),
       (.user(.control), .done), (.user(.plan), .planned), (.user(.plan), .done),
       (.user(.register), .done), (.user(.membership), .done),
       (.user(.toGroup(_, _, .shardData)), .shardChunk),
@@ -44,7 +47,7 @@ extension Refusal {
   var isAnswerOfGroup: Bool {
     switch self {
     case .notReady, .wrongGroup, .sessionExpired, .invalid: true
-    case .wrongLeader, .overloaded, .outcomeUnknown: false
+    case .wrongLeader, .noLeader, .overloaded, .outcomeUnknown: false
     }
   }
 }

@@ -54,7 +54,7 @@ struct Pending {
   /// Hints followed without a pause.
   var hops = 0
   var pauses = 0
-  /// Replicas that could not answer a stale read.
+  /// Replicas that could not answer a read that any replica may answer.
   var tried: [BackendAddress] = []
   var renewals = 0
   var lastProblem = "it was not sent yet"
@@ -85,7 +85,13 @@ struct Pending {
 extension Pending.Work {
   var isUser: Bool { if case .user = self { true } else { false } }
 
-  var isStaleRead: Bool { if case .user(.get(_, .stale)) = self { true } else { false } }
+  /// Whether any replica of the group may answer, and not only the leader.
+  var isForAnyReplica: Bool {
+    switch self {
+    case .user(.get(_, .stale)), .user(.get(_, .linearizableAnywhere)): true
+    default: false
+    }
+  }
 
   /// Whether carrying it out changes something.
   var isMutation: Bool {

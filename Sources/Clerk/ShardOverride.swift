@@ -51,7 +51,7 @@ extension Clerk {
       return goOn(id, pending)
     }
     if number < known {
-      if pending.work.isStaleRead { return askAnother(id, attempt) }
+      if pending.work.isForAnyReplica { return askAnother(id, attempt) }
       // It may also never get there, if it is cut off and the shard has moved on.
       if pending.pauses % 32 != 31 { return pause(id) }
     }

@@ -65,11 +65,19 @@ public final class KVClient: Sendable {
     }
   }
 
-  /// The value of a key, or `nil` if there is none.
-  public func get(_ key: some KVBytes) async throws(KVClientError) -> KVValue? {
+  /// The value of a key, or `nil` if there is none. It sees every write that was acknowledged before
+  /// it was asked for, whoever answers.
+  ///
+  /// - Parameter source: who answers. Asking any replica spreads reads over the group, and each
+  ///   waits for an answer of that replica's leader.
+  public func get(
+    _ key: some KVBytes, from source: KVReadSource = .leader
+  ) async throws(KVClientError) -> KVValue? {
     let key = key.storedBytes
     try check(key)
-    switch try await ask(.get(key: key), isWrite: false) {
+    let consistency: ReadConsistency =
+      source == .leader ? .linearizable : .linearizableAnywhere
+    switch try await ask(.get(key: key, consistency), isWrite: false) {
     case .value(let bytes, let version): return KVValue(bytes: bytes, version: version)
     case .noKey: return nil
     case let body: throw unexpected(body, isWrite: false)

@@ -29,3 +29,11 @@ extension Substring: KVBytes {
 extension [UInt8]: KVBytes {
   public var storedBytes: [UInt8] { self }
 }
+
+/// Who answers a linearizable read.
+public enum KVReadSource: Sendable {
+  /// The leader of the key's group.
+  case leader
+  /// Any replica of the key's group, which asks its leader how far it must have applied.
+  case anyReplica
+}

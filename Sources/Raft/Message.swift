@@ -92,11 +92,15 @@ package struct AppendReply: Hashable, Sendable {
   package var round: UInt64
   /// The follower's wall clock, milliseconds since 1970, for the replicated clock.
   package var wall: UInt64
+  /// For how many milliseconds of its clock the follower elects nobody else, from when it heard
+  /// what it answers; 0: it promises nothing. A lease counts only on promises that are long enough.
+  package var promise: UInt64
 
-  package init(outcome: Outcome, round: UInt64, wall: UInt64) {
+  package init(outcome: Outcome, round: UInt64, wall: UInt64, promise: UInt64 = 0) {
     self.outcome = outcome
     self.round = round
     self.wall = wall
+    self.promise = promise
   }
 }
 

@@ -32,6 +32,8 @@ struct Progress: Sendable {
   /// The last round sent to it, and the last that it answered.
   var roundSent: UInt64 = 0
   var roundAnswered: UInt64 = 0
+  /// The last round that it answered with a promise as long as a lease needs it.
+  var roundPromised: UInt64 = 0
   var clock: ReportedClock?
   var sending: SnapshotSending?
 

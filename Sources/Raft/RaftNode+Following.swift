@@ -83,8 +83,7 @@ extension RaftNode {
       // A new round must not wait for the disk: reads hang on it.
       if round > following.round { reply(.heard, round: round) }
       let matched = max(index, following.reply.map(\.matchedIndex) ?? .zero)
-      following.reply = AppendReply(
-        outcome: .matched(matched), round: max(round, following.round), wall: now.wall)
+      following.reply = answer(.matched(matched), round: max(round, following.round))
     } else if index <= durable {
       reply(.matched(index), round: round)
     } else {
@@ -97,7 +96,13 @@ extension RaftNode {
   private mutating func reply(_ outcome: AppendReply.Outcome, round: UInt64) {
     guard let leader else { return }
     following.round = max(following.round, round)
-    send(.appendReply(AppendReply(outcome: outcome, round: round, wall: now.wall)), to: leader)
+    send(.appendReply(answer(outcome, round: round)), to: leader)
+  }
+
+  private func answer(_ outcome: AppendReply.Outcome, round: UInt64) -> AppendReply {
+    AppendReply(
+      outcome: outcome, round: round, wall: now.wall,
+      promise: settings.leaseReads ? settings.promiseMilliseconds : 0)
   }
 
   mutating func payOwedReply() {

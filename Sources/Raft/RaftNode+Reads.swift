@@ -60,8 +60,13 @@ extension RaftNode {
     leadership.roundTick = ticks
     leadership.isDue = true
     guard settings.leaseReads else { return }
+    // What was sent so long ago makes no lease any more, whoever answers it.
+    leadership.roundTimes.removeAll {
+      $0.sentAt + settings.leaseNanoseconds <= now.monotonic
+    }
     leadership.roundTimes.append(
       Leadership.RoundTime(round: leadership.round, sentAt: now.monotonic))
+    extendLease()
   }
 
   /// Whether reads are answered without asking anybody: a quorum has promised, by its answers to a
@@ -69,34 +74,42 @@ extension RaftNode {
   /// what counts, so that after a pause there is no lease.
   package var holdsLease: Bool {
     settings.leaseReads && leadership.mayLease && isReadyToServe
-      && now.monotonic < leadership.leaseEnd
+      && leaseCheckTime < leadership.leaseEnd
+  }
+
+  private var leaseCheckTime: UInt64 {
+    settings.bugs.contains(.leaseCheckedBeforeIndex) ? timeBefore : now.monotonic
   }
 
   /// A round with every heartbeat renews the lease.
   mutating func tickLease() {
     if settings.leaseReads, ticks - leadership.roundTick >= UInt64(settings.heartbeatTicks) {
       openRound()
-      roundsAnswered()
+    }
+  }
+
+  /// The lease lasts from when the newest round was sent that a quorum has answered with a promise.
+  mutating func extendLease() {
+    let promised = quorumRound(\.roundPromised)
+    let count = leadership.roundTimes.count { $0.round <= promised }
+    guard count > 0 else { return }
+    let sentAt = leadership.roundTimes[count - 1].sentAt
+    leadership.leaseEnd = max(leadership.leaseEnd, sentAt + settings.leaseNanoseconds)
+    leadership.roundTimes.removeFirst(count)
+  }
+
+  /// The newest round that a quorum has answered, this leader included.
+  private func quorumRound(_ of: KeyPath<Progress, UInt64>) -> UInt64 {
+    Quorum.reached(membership) { voter in
+      if voter == id { return leadership.round }
+      return leadership.position(of: voter).map { leadership.peers[$0][keyPath: of] } ?? 0
     }
   }
 
   /// What the answers to rounds are worth by now.
   mutating func roundsAnswered() {
-    guard !leadership.readBatches.isEmpty || !leadership.roundTimes.isEmpty else { return }
-    let answered = Quorum.reached(membership) { voter in
-      if voter == id { return leadership.round }
-      return leadership.position(of: voter).map { leadership.peers[$0].roundAnswered } ?? 0
-    }
-    let count = leadership.roundTimes.count { $0.round <= answered }
-    if count > 0 {
-      let sentAt = leadership.roundTimes[count - 1].sentAt
-      leadership.leaseEnd = max(leadership.leaseEnd, sentAt + settings.leaseNanoseconds)
-      leadership.roundTimes.removeFirst(count)
-    }
-    confirmReads(answered)
-  }
-
-  private mutating func confirmReads(_ answered: UInt64) {
+    guard !leadership.readBatches.isEmpty else { return }
+    let answered = quorumRound(\.roundAnswered)
     var confirmed = 0
     while confirmed < leadership.readBatches.count,
       leadership.readBatches[confirmed].round <= answered

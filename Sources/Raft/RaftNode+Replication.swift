@@ -139,22 +139,27 @@ extension RaftNode {
   }
 
   /// Notes that a follower was heard of in this term.
-  mutating func hear(_ position: Int, round: UInt64, wall: UInt64) {
+  mutating func hear(_ position: Int, round: UInt64, wall: UInt64, promise: UInt64 = 0) {
     if leadership.peers[position].clock == nil { leadership.clockOfTurn = nil }
     leadership.peers[position].heardTick = ticks
     leadership.peers[position].clock = ReportedClock(wall: wall, heardAt: now.monotonic)
     let answered = min(round, leadership.peers[position].roundSent)
-    if answered > leadership.peers[position].roundAnswered {
-      leadership.peers[position].roundAnswered = answered
-      roundsAnswered()
+    let isNews = answered > leadership.peers[position].roundAnswered
+    if isNews { leadership.peers[position].roundAnswered = answered }
+    if settings.leaseReads, promise >= settings.promiseMilliseconds,
+      answered > leadership.peers[position].roundPromised
+    {
+      leadership.peers[position].roundPromised = answered
+      extendLease()
     }
+    if isNews { roundsAnswered() }
   }
 
   mutating func handle(_ reply: AppendReply, from follower: ReplicaID) {
     guard standing == .leader,
       let position = leadership.position(of: follower)
     else { return }
-    hear(position, round: reply.round, wall: reply.wall)
+    hear(position, round: reply.round, wall: reply.wall, promise: reply.promise)
     switch reply.outcome {
     case .heard: break
     case .matched(let index): matched(index, at: position)

@@ -30,6 +30,8 @@ package struct RaftNode: Sendable {
   var removedAt: LogIndex?
 
   var now = Moment(monotonic: 0, wall: 0)
+  /// Monotonic nanoseconds when the turn before was opened; only a planted bug looks at it.
+  var timeBefore: UInt64 = 0
   var ticks: UInt64 = 0
   /// Ticks since the leader was heard of or an election began, and how many are waited for.
   var electionElapsed = 0
@@ -153,6 +155,7 @@ package struct RaftNode: Sendable {
   /// Opens a turn: what the clocks say now. To be read when the turn's messages and reads are all
   /// received, because leases are checked against it.
   package mutating func setTime(_ now: Moment) {
+    timeBefore = self.now.monotonic
     self.now = now
     isLeaderHeard = false
     leadership.clockOfTurn = nil

@@ -28,7 +28,8 @@ package struct RaftSettings: Sendable {
   /// Bytes of committed entries in one ``Ready``; one entry may be larger.
   package var committedBytesMax = 1 << 20
   /// Leaders answer reads without asking anybody while a quorum has lately promised to elect nobody
-  /// else. To be set alike for all replicas of a group, because each has to keep the promise.
+  /// else. A leader gets such promises only from replicas where this is set, too, and counts only
+  /// those that are as long as its own shortest election timeout.
   package var leaseReads = false
   /// By how many percent one replica's clock may run faster than another's, at most, for reads
   /// under a lease to be linearizable.
@@ -40,9 +41,15 @@ package struct RaftSettings: Sendable {
   /// How long a leader may count on a voter after it sent what the voter answered, in nanoseconds
   /// of its own clock: the shortest election timeout on the fastest clock, less one tick, because
   /// the voter's first tick may come at once.
-  var leaseNanoseconds: UInt64 {
+  package var leaseNanoseconds: UInt64 {
     let ticks = UInt64(max(electionTicks.lowerBound - 1, 0))
     let promise = ticks * Self.tickMilliseconds * nanosecondsPerMillisecond
+    if bugs.contains(.leaseOutlivesClockDrift) { return promise }
     return promise / (100 + clockDriftPercentMax) * 100
+  }
+
+  /// For how long a replica that heard a leader elects nobody else, by its own clock.
+  var promiseMilliseconds: UInt64 {
+    UInt64(max(electionTicks.lowerBound, 0)) * Self.tickMilliseconds
   }
 }

@@ -93,7 +93,7 @@ extension Node {
     guard !held.isEmpty, !holdsRequests || isAlone else { return }
     let waiting = held
     held = []
-    for request in waiting { handleLeading(request.asker, request.body) }
+    for request in waiting { decide(request.asker, request.body) }
     settle()
   }
 

@@ -17,20 +17,6 @@ struct Proposal: Sendable {
   var body: Request.Body?
 }
 
-/// A client that waits for a read.
-struct Reader: Sendable {
-  var asker: Asker
-  var body: Request.Body
-}
-
-/// Reads that one round of confirmation serves.
-struct ReadRound: Sendable {
-  var context: UInt64
-  var readers: [Reader]
-  /// Set when leadership is confirmed: everything up to here must be applied first.
-  var index: LogIndex?
-}
-
 extension Node {
   /// A request of a client or of another group.
   mutating func handle(_ request: Request, on connection: ConnectionID) {
@@ -43,7 +29,16 @@ extension Node {
       return reply(asker, staleRead(key))
     }
     if let answer = service.answerAnywhere(request.body) { return reply(asker, answer) }
-    handleLeading(asker, request.body)
+    decide(asker, request.body)
+  }
+
+  /// Decides on a request that only the leader may answer, or a replica that asked it.
+  mutating func decide(_ asker: Asker, _ body: Request.Body) {
+    if case .getAnywhere = body, raft.role != .leader, identity.group != .none {
+      readHere(asker, body)
+    } else {
+      handleLeading(asker, body)
+    }
   }
 
   /// Decides on a request that only the leader may answer.
@@ -106,66 +101,11 @@ extension Node {
     return member(leader)?.address.peer ?? peers.first { $0.address.id == leader }?.address.peer
   }
 
-  // Reads.
-
-  /// One round of confirmation for all reads of this turn.
-  mutating func beginReads() {
-    guard !newReads.isEmpty else { return }
-    let context = nextReadContext
-    nextReadContext += 1
-    readRounds.append(ReadRound(context: context, readers: newReads, index: nil))
-    newReads = []
-    raft.read(context: context)
-  }
-
-  mutating func finishRead(_ outcome: ReadOutcome) {
-    switch outcome {
-    case .confirmed(let context, let index):
-      if let place = readRounds.firstIndex(where: { $0.context == context }) {
-        readRounds[place].index = index
-      }
-    case .dropped(let context):
-      guard let place = readRounds.firstIndex(where: { $0.context == context }) else { return }
-      effects.rarePaths.insert(.readsDropped)
-      let round = readRounds.remove(at: place)
-      for reader in round.readers {
-        reply(reader.asker, .refused(.wrongLeader(hint: leaderAddress)))
-      }
-    }
-  }
-
-  /// Answers the reads that are confirmed and whose state is here.
-  mutating func serveReads() {
-    guard readRounds.contains(where: { isServable($0) }) else { return }
-    var remaining: [ReadRound] = []
-    for round in readRounds {
-      if isServable(round) {
-        for reader in round.readers { reply(reader.asker, service.read(reader.body)) }
-      } else {
-        remaining.append(round)
-      }
-    }
-    readRounds = remaining
-  }
-
-  private func isServable(_ round: ReadRound) -> Bool {
-    round.index.map { $0 <= applied } ?? false
-  }
-
   /// This replica no longer leads: whoever waits for a proposal learns that its outcome is unknown,
   /// and whoever waits for a read asks elsewhere. Errands are the next leader's.
   mutating func abandonLeadership() {
     if !settings.bugs.contains(.answersByIndexAlone) { abandonProposals() }
-    let unconfirmed = readRounds.filter { $0.index == nil }.flatMap(\.readers)
-    readRounds.removeAll { $0.index == nil }
-    if !unconfirmed.isEmpty { effects.rarePaths.insert(.readsAbandoned) }
-    for reader in unconfirmed + newReads {
-      reply(
-        reader.asker,
-        settings.bugs.contains(.readsOutliveLeadership)
-          ? service.read(reader.body) : .refused(.wrongLeader(hint: leaderAddress)))
-    }
-    newReads = []
+    abandonReads()
     for operation in errands.keys.sorted() { clerk.cancel(operation) }
     errands = [:]
     busyErrands = [:]

@@ -216,6 +216,10 @@ package struct NodeCounters: Hashable, Sendable {
   package var callsSent: UInt64 = 0
   package var messagesReceived: UInt64 = 0
   package var requests: UInt64 = 0
+  /// Reads that a leader answered under a lease, without a round.
+  package var leaseReads: UInt64 = 0
+  /// Linearizable reads for which this replica asked its leader.
+  package var followerReads: UInt64 = 0
   /// Questions for the newest configuration, which clients ask.
   package var configurationFetches: UInt64 = 0
   package var snapshotsMade: UInt64 = 0

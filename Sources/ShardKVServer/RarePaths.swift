@@ -18,6 +18,8 @@ package struct RarePaths: OptionSet, Sendable {
     // Errands and strangers.
     "errandFailed", "errandOutlivedLeadership", "helloRefused", "helloExpired", "frameDamaged",
     "goodbyeReceived",
+    // Reads.
+    "readsUnderLease", "readsOnFollower",
   ]
 
   private static func bit(_ position: Int) -> RarePaths { RarePaths(rawValue: 1 << position) }
@@ -64,4 +66,7 @@ package struct RarePaths: OptionSet, Sendable {
   /// A connection was closed for bytes that break a rule.
   static let frameDamaged = bit(28)
   static let goodbyeReceived = bit(29)
+  static let readsUnderLease = bit(30)
+  /// A leader told a replica at which index its reads are linearizable.
+  static let readsOnFollower = bit(31)
 }

@@ -74,7 +74,7 @@ package struct ShardGroupService: NodeService {
 
   package func admit(_ body: Request.Body, nonce: UInt64) -> Admission {
     switch body {
-    case .get: .read
+    case .get, .getAnywhere: .read
     case .write(let id, let key, let operation): admit(id, key, operation)
     case .openSession(let shard?):
       if let session = machine.issueSession(shard: shard, nonce: nonce) {
@@ -107,7 +107,11 @@ package struct ShardGroupService: NodeService {
   }
 
   package func read(_ body: Request.Body) -> Reply.Body {
-    guard case .get(let key) = body else { return .refused(.invalid("not a read")) }
+    let key: [UInt8]
+    switch body {
+    case .get(let wanted), .getAnywhere(let wanted): key = wanted
+    default: return .refused(.invalid("not a read"))
+    }
     switch machine.read(key: key) {
     case .value(let value, let version): return .value(value, version: version)
     case .noKey: return .noKey

@@ -135,6 +135,7 @@ extension FrameWriter {
     }
     wide("round", reply.round)
     wide("wall", reply.wall)
+    if reply.promise > 0 { wide("promise", reply.promise) }
   }
 
   fileprivate mutating func snapshotMetadata(_ metadata: SnapshotMetadata) {
@@ -165,7 +166,8 @@ extension AppendReply {
     case let word: throw .badField("outcome", problem: "is unknown: \"\(word)\"")
     }
     self.init(
-      outcome: outcome, round: try object.counter("round"), wall: try object.counter("wall"))
+      outcome: outcome, round: try object.counter("round"), wall: try object.counter("wall"),
+      promise: object.has("promise") ? try object.counter("promise") : 0)
   }
 }
 

@@ -108,6 +108,7 @@ extension FrameWriter {
           writer.groupRecord(owner.record)
         }
       }
+    case .noLeader: plain("noLeader", id)
     case .notReady: plain("notReady", id)
     case .overloaded: plain("overloaded", id)
     case .sessionExpired: plain("sessionExpired", id)
@@ -127,6 +128,7 @@ extension Refusal {
       self = .wrongGroup(
         try object.configNumber("number"),
         owner: object.has("owner") ? try ShardOwner(object.object("owner")) : nil)
+    case "noLeader": self = .noLeader
     case "notReady": self = .notReady
     case "overloaded": self = .overloaded
     case "sessionExpired": self = .sessionExpired

@@ -10,6 +10,10 @@ extension Request {
       writer.open("get")
       writer.wide("id", id)
       writer.content("key", key)
+    case .getAnywhere(let key):
+      writer.open("getAnywhere")
+      writer.wide("id", id)
+      writer.content("key", key)
     case .staleGet(let key):
       writer.open("staleGet")
       writer.wide("id", id)
@@ -78,6 +82,7 @@ extension Request {
     let body: Body
     switch try object.word("type") {
     case "get": body = .get(key: try object.content("key"))
+    case "getAnywhere": body = .getAnywhere(key: try object.content("key"))
     case "staleGet": body = .staleGet(key: try object.content("key"))
     case "put": body = try .write(object, .put(value: object.content("value")))
     case "append": body = try .write(object, .append(value: object.content("value")))
@@ -120,7 +125,7 @@ extension Request.Body {
   /// About the size of the frame, so that it is built in one piece.
   fileprivate var sizeHint: Int {
     switch self {
-    case .get(let key), .staleGet(let key): key.count + 88
+    case .get(let key), .getAnywhere(let key), .staleGet(let key): key.count + 88
     case .write(_, let key, .put(let value)), .write(_, let key, .append(let value)):
       key.count + value.count + 200
     case .write(_, let key, .compareAndSet(let expected, let value)):

@@ -95,6 +95,8 @@ package struct Request: Hashable, Sendable {
   package enum Body: Hashable, Sendable {
     /// To a shard group: a linearizable read.
     case get(key: [UInt8])
+    /// The same of any replica: it asks its leader how far it must have applied.
+    case getAnywhere(key: [UInt8])
     /// To any replica of a shard group: a read of what it has applied.
     case staleGet(key: [UInt8])
     /// To a shard group: a write, once.
@@ -158,6 +160,9 @@ package struct Reply: Hashable, Sendable {
 package enum Refusal: Hashable, Sendable {
   /// Ask the leader, at this address if known.
   case wrongLeader(hint: String?)
+  /// To `getAnywhere`: no leader told this replica at which index the read is linearizable, because
+  /// it knows none, or lost it, or got no answer in time. Ask another replica.
+  case noLeader
   /// The key's shard is not served here; the number of the configuration this group is in, and who
   /// owns the shard in it (`nil`: nobody).
   case wrongGroup(ConfigNumber, owner: ShardOwner? = nil)

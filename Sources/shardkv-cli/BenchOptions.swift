@@ -1,5 +1,6 @@
 import Arguments
 import Basics
+import Clerk
 import ShardMap
 
 /// What one request of a bench does.
@@ -19,6 +20,8 @@ struct BenchOptions: Sendable {
   var mix: [(operation: BenchOperation, parts: Int)]
   /// Requests a second; `nil`: a closed loop.
   var rate: Int?
+  /// Of its gets.
+  var consistency: ReadConsistency
   var warmup: UInt64
   var isVerifying: Bool
   var history: String?
@@ -39,6 +42,10 @@ struct BenchOptions: Sendable {
     history = parsed["history"]
     seed = UInt64(try parsed.integer("seed") ?? 1)
     mix = try Self.mix(parsed["mix"] ?? "")
+    consistency = try ReadConsistency(parsed)
+    if consistency == .stale, isVerifying || history != nil {
+      throw UsageError("--stale reads may be old: --verify and --history would find them wrong")
+    }
     if isVerifying {
       if !parsed.isGiven("mix") { mix = [(.append, 100)] }
       guard mix.allSatisfy({ $0.operation == .append || $0.operation == .get }) else {
@@ -78,8 +85,14 @@ struct BenchOptions: Sendable {
   var summary: String {
     let depth = pipeline == 1 ? "1 request" : "\(pipeline) requests"
     let loop = rate.map { "open loop of \(grouped($0)) requests/s" } ?? "closed loop"
+    let reads =
+      switch consistency {
+      case .linearizable: ""
+      case .linearizableAnywhere: " from any replica"
+      case .stale: " of stale values"
+      }
     let size = isVerifying && dataSize == 0 ? "tokens as values" : "\(dataSize)-byte values"
-    return "\(clients) clients with \(depth) in flight each, \(mixText), \(size), "
+    return "\(clients) clients with \(depth) in flight each, \(mixText)\(reads), \(size), "
       + "\(grouped(keys)) keys, \(loop)"
   }
 
@@ -90,6 +103,8 @@ struct BenchOptions: Sendable {
       "seconds": duration.map { .number(Double($0) / 1e9) } ?? .null,
       "dataSize": .integer(dataSize), "keys": .integer(keys), "mix": .string(mixText),
       "rate": rate.map { .integer($0) } ?? .null, "warmup": .number(Double(warmup) / 1e9),
+      "fromAny": .bool(consistency == .linearizableAnywhere),
+      "stale": .bool(consistency == .stale),
       "verify": .bool(isVerifying), "history": history.map { .string($0) } ?? .null,
       "seed": .count(seed),
     ])

@@ -141,7 +141,7 @@ struct BenchRun: ~Copyable {
     }
     let operation: ClerkOperation =
       switch kind {
-      case .get: .get(key: keys.names[key])
+      case .get: .get(key: keys.names[key], options.consistency)
       case .put: .write(key: keys.names[key], .put(value: value ?? []))
       case .append: .write(key: keys.names[key], .append(value: value ?? []))
       case .delete: .write(key: keys.names[key], .delete)
@@ -205,7 +205,7 @@ struct BenchRun: ~Copyable {
 
   private mutating func judge(_ outcome: ClerkOutcome) -> AppendCheck.Outcome {
     switch outcome {
-    case .reply(.value), .reply(.noKey), .reply(.written): return .acknowledged
+    case .reply(.value), .reply(.noKey), .reply(.stale), .reply(.written): return .acknowledged
     case .reply(let body):
       firstProblem = firstProblem ?? "unexpected reply: \(body)"
       invalid += 1

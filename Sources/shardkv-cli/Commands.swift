@@ -30,13 +30,22 @@ let commandTable = CommandTable(
     More: README.md and docs/HANDBOOK.md
     """)
 
+/// Who answers reads, and what they must have seen.
+private let readFlags = [
+  Flag(
+    "from-any",
+    help: "Let any replica answer, not only the leader: it asks its leader how far it must have "
+      + "applied."),
+  Flag("stale", help: "Let any replica answer from what it has, and say how old that may be."),
+]
+
 private let dataCommands = [
   Command(
     "get", operands: "KEY", count: 1...1, summary: "Print a key's value.",
-    flags: [Flag("stale", help: "Ask any replica, and print on standard error how old it may be.")],
+    flags: readFlags,
     details: """
-      The read is linearizable: it sees every write that was acknowledged before it was sent. With
-      --stale it sees those that are older than the age that is printed.
+      The read is linearizable: it sees every write that was acknowledged before it was sent, also
+      with --from-any. With --stale it sees those that are older than the age that is printed.
       A newline follows the value only on a terminal. A missing key gives exit code 1.
       Example: shardkv-cli get greeting
       """),
@@ -98,6 +107,7 @@ private let benchCommand = Command(
       "rate", value: "N",
       help: "Requests a second (open loop): latency counts from when each should have been sent."),
     Flag("warmup", value: "SECONDS", default: "0", help: "Load without measuring first."),
+  ] + readFlags + [
     Flag("verify", help: "Appends carry unique tokens; everything is read back and compared."),
     Flag(
       "history", value: "FILE",
@@ -107,7 +117,8 @@ private let benchCommand = Command(
   details: """
     A closed loop unless --rate is given: each client sends its next request when the last one is
     answered. --verify takes mixes of append and get; it counts appends that were lost, doubled or
-    reordered, and answers of get that were stale, and then exits with 1.
+    reordered, and answers of get that were stale, and then exits with 1. --from-any and --stale
+    are about the gets, as for 'get'.
     Examples: shardkv-cli bench -c 64 -z 10 -d 256 --mix put=100
               shardkv-cli bench -c 32 -z 60 --mix append=100 --verify
               shardkv-cli bench -c 64 -z 30 --rate 5000 --mix get=95,put=5 --json

@@ -1,6 +1,20 @@
+import Arguments
 import Clerk
 import ShardMap
 import Wire
+
+extension ReadConsistency {
+  /// Reads `--from-any` and `--stale`.
+  init(_ parsed: ParsedCommand) throws(UsageError) {
+    switch (parsed.isOn("from-any"), parsed.isOn("stale")) {
+    case (false, false): self = .linearizable
+    case (true, false): self = .linearizableAnywhere
+    case (false, true): self = .stale
+    case (true, true):
+      throw UsageError("--from-any asks for the newest value and --stale for any: choose one")
+    }
+  }
+}
 
 extension App {
   /// A key in messages: quoted, with what cannot be printed escaped, not too long.
@@ -10,8 +24,7 @@ extension App {
 
   func get() throws -> ExitCode {
     let key = try key()
-    let consistency: ReadConsistency = parsed.isOn("stale") ? .stale : .linearizable
-    switch try reply(.get(key: key, consistency), makeClients()) {
+    switch try reply(.get(key: key, try ReadConsistency(parsed)), makeClients()) {
     case .stale(let answer): return show(key, answer)
     case .value(let value, let version):
       if isJSON {

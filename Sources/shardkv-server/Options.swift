@@ -69,6 +69,16 @@ private let runFlags = [
     help: "Without a leader for this long, up to twice as long by chance, a replica campaigns; "
       + "at least 3 heartbeats."),
   Flag(
+    "read-lease",
+    help: "While leading, answer reads without asking the others each time, as long as a majority "
+      + "has lately promised to elect nobody else. Relies on the clocks: see --clock-drift-max. "
+      + "Replicas without it promise nothing, so give it to all of a group."),
+  Flag(
+    "clock-drift-max", value: "PERCENT", default: "25",
+    help: "With --read-lease: by how much one machine's clock may run faster than another's, at "
+      + "most. If it can be more, or a virtual machine can be stopped together with its clock, "
+      + "a read may miss writes."),
+  Flag(
     "snapshot-bytes", value: "N", default: "16777216",
     help: "Bytes of journal after which a snapshot is made."),
 ]

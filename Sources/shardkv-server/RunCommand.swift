@@ -173,6 +173,17 @@ extension NodeSettings {
       }
       raft.electionTicks = least...2 * least
     }
+    raft.leaseReads = command.isOn("read-lease")
+    if let percent = try command.integer("clock-drift-max", in: 0...1_000) {
+      raft.clockDriftPercentMax = UInt64(percent)
+    }
+    let heartbeats = UInt64(2 * raft.heartbeatTicks) * tick * nanosecondsPerMillisecond
+    guard !raft.leaseReads || raft.leaseNanoseconds >= heartbeats else {
+      throw UsageError(
+        "with --clock-drift-max \(raft.clockDriftPercentMax) a lease would end after "
+          + "\(raft.leaseNanoseconds / nanosecondsPerMillisecond) ms, before the second heartbeat: "
+          + "give a longer --election-timeout or a shorter --heartbeat")
+    }
   }
 }
 

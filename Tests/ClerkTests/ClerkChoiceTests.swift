@@ -70,6 +70,32 @@ struct ClerkChoiceTests {
     #expect(counts.allSatisfy { 95...105 ~= $0 }, "\(counts)")
   }
 
+  @Test("reads from any replica are spread, and pass over those that know no leader")
+  func readsFromAny() throws {
+    let cluster = try FakeCluster()
+    cluster.put("a", "0")
+    cluster.runUntilFinished()
+    func read(_ count: Int) throws -> [Int] {
+      let before = try (1...3).map { try cluster.node("g2:\($0)").requests.count }
+      let gets = (0..<count).map { _ in
+        cluster.submit(.get(key: Array("a".utf8), .linearizableAnywhere))
+      }
+      cluster.runUntilFinished()
+      for get in gets { #expect(cluster.reply(get) == .value(Array("0".utf8), version: 1)) }
+      return try (1...3).map { try cluster.node("g2:\($0)").requests.count - before[$0 - 1] }
+    }
+    #expect(try read(300).allSatisfy { 95...105 ~= $0 })
+    for number in 2...3 { try cluster.node("g2:\(number)").knowsLeader = false }
+    #expect(try read(30)[0] == 30)
+    try cluster.node("g2:1").knowsLeader = false
+    let get = cluster.submit(
+      .get(key: Array("a".utf8), .linearizableAnywhere), for: 1_000 * millisecond)
+    cluster.runUntilFinished()
+    #expect(cluster.error(get)?.code == .unavailable)
+    #expect(cluster.error(get)?.message.contains("knows no leader") == true)
+    #expect(try #require(cluster.error(get)).attempts < 300)
+  }
+
   @Test("a replica that cannot answer a stale read is passed over")
   func staleElsewhere() throws {
     let cluster = try FakeCluster()

@@ -266,6 +266,9 @@ final class FakeCluster {
       let known = group.values[key]
       return .stale(StaleValue(value: known?.value, version: known?.version ?? 0, age: 7))
     }
+    if case .getAnywhere(let key) = body {
+      return node.knowsLeader ? read(key, node) : .refused(.noLeader)
+    }
     if let leader = node.leader, body != .status {
       return .refused(.wrongLeader(hint: node.knowsLeader ? leader : nil))
     }
@@ -282,9 +285,7 @@ final class FakeCluster {
       group.sessionCount += 1
       return .session(
         SessionID(issued: UInt64(node.group.rawValue) + 1, nonce: group.sessionCount))
-    case .get(let key):
-      if !isOwned(key) { return .refused(.wrongGroup(group.configuration)) }
-      return group.values[key].map { .value($0.value, version: $0.version) } ?? .noKey
+    case .get(let key), .getAnywhere(let key): return read(key, node)
     case .write(let id, let key, let operation):
       if !isOwned(key) { return .refused(.wrongGroup(group.configuration)) }
       return apply(id, key, operation, group)
@@ -301,6 +302,14 @@ final class FakeCluster {
     case .deleteShard, .membership: return .done(.zero)
     case .status, .staleGet: return .refused(.invalid("not made here"))
     }
+  }
+
+  private func read(_ key: [UInt8], _ node: FakeNode) -> Reply.Body {
+    guard let group = groups[node.group] else { return .refused(.notReady) }
+    if configuration.owner(of: configuration.layout.shard(of: key)) != node.group {
+      return .refused(.wrongGroup(group.configuration))
+    }
+    return group.values[key].map { .value($0.value, version: $0.version) } ?? .noKey
   }
 
   private func apply(

@@ -99,12 +99,14 @@ struct Bench {
   }
 
   mutating func acknowledge(
-    _ from: Int, _ index: UInt64, round: UInt64 = 0, wall: UInt64 = 1_000_000
+    _ from: Int, _ index: UInt64, round: UInt64 = 0, wall: UInt64 = 1_000_000,
+    promise: UInt64 = 500
   ) {
     hear(
       from, term: node.term.rawValue,
       .appendReply(
-        AppendReply(outcome: .matched(LogIndex(index)), round: round, wall: wall)))
+        AppendReply(
+          outcome: .matched(LogIndex(index)), round: round, wall: wall, promise: promise)))
   }
 
   mutating func tick(_ count: Int, syncs: Bool = true) {
@@ -139,6 +141,13 @@ struct Bench {
   var outcomes: [AppendReply.Outcome] {
     (sent + sentAfterSync).compactMap {
       if case .appendReply(let reply) = $0.body { reply.outcome } else { nil }
+    }
+  }
+
+  /// What those append replies promise.
+  var promises: [UInt64] {
+    (sent + sentAfterSync).compactMap {
+      if case .appendReply(let reply) = $0.body { reply.promise } else { nil }
     }
   }
 

@@ -49,6 +49,31 @@ import Testing
     #expect(!bench.node.holdsLease)
   }
 
+  /// A voter that promises nothing, or less than this leader's shortest election timeout, confirms
+  /// reads and extends no lease: settings may differ within a group.
+  @Test func shortPromisesMakeNoLease() {
+    for promise: UInt64 in [0, 499] {
+      var bench = Bench(settings: Self.settings)
+      bench.win()
+      bench.acknowledge(2, 1)
+      bench.node.read(context: 1)
+      bench.drain()
+      bench.acknowledge(2, 1, round: 1, promise: promise)
+      #expect(bench.reads == [.confirmed(context: 1, index: LogIndex(1))])
+      #expect(!bench.node.holdsLease)
+      bench.acknowledge(3, 1, round: 1)
+      #expect(bench.node.holdsLease)
+    }
+    var settings = Self.settings
+    settings.electionTicks = 30...60
+    var follower = Bench(settings: settings)
+    follower.append(term: 1, after: .zero, round: 1)
+    #expect(follower.promises == [300])
+    follower = Bench()
+    follower.append(term: 1, after: .zero, round: 1)
+    #expect(follower.promises == [0])
+  }
+
   @Test func noLeaseUnlessAskedFor() {
     var bench = Bench()
     bench.win()

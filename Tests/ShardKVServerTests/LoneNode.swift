@@ -5,7 +5,7 @@ import ShardKVServer
 import ShardMap
 import Wire
 
-/// A group of one replica whose disk never fails and whose network is the test itself.
+/// A group of one replica, or of some more that the test plays, whose disk never fails and whose network is the test itself.
 struct LoneNode<Service: NodeService> where Service.Machine: Sendable {
   private(set) var node: Node<Service>
   private(set) var files: MemoryFolder
@@ -14,20 +14,28 @@ struct LoneNode<Service: NodeService> where Service.Machine: Sendable {
   private(set) var sent: [ConnectionID: [UInt8]] = [:]
   private(set) var closed: Set<ConnectionID> = []
   private(set) var stop: NodeStop?
+  /// The connections that it opened last, by address.
+  private(set) var opened: [String: ConnectionID] = [:]
   private(set) var largestTurnBytes = 0
 
-  static func identity(group: UInt32) -> ReplicaIdentity? {
+  static func address(_ replica: UInt64) -> ReplicaAddress {
+    ReplicaAddress(id: ReplicaID(rawValue: replica), peer: "127.0.0.1:\(7108 + replica)")
+  }
+
+  static func identity(group: UInt32, others: [UInt64]) -> ReplicaIdentity? {
     guard let layout = ShardLayout(mapping: .slots, shardCount: 4) else { return nil }
     return ReplicaIdentity(
       cluster: ClusterID(rawValue: 1), group: GroupID(group),
       groupIdentity: GroupIdentity(rawValue: 2), replica: ReplicaID(rawValue: 3),
-      members: [ReplicaAddress(id: ReplicaID(rawValue: 3), peer: "127.0.0.1:7111")],
+      members: ([3] + others).map(address),
       layout: layout)
   }
 
-  init(group: UInt32, settings: NodeSettings = NodeSettings()) throws {
+  init(
+    group: UInt32, others: [UInt64] = [], settings: NodeSettings = NodeSettings()
+  ) throws {
     var folder = MemoryFolder()
-    if let identity = Self.identity(group: group) {
+    if let identity = Self.identity(group: group, others: others) {
       folder.perform(Journal.format(identity, settings: settings.journal))
     }
     try self.init(folder, settings: settings)
@@ -60,12 +68,18 @@ struct LoneNode<Service: NodeService> where Service.Machine: Sendable {
 
   private mutating func carryOut(_ link: LinkEffect) {
     switch link {
-    case .connect: break
+    case .connect(let connection, let address): opened[address] = connection
     case .send(let connection, let bytes):
       sent[connection, default: []] += bytes
       largestTurnBytes = max(largestTurnBytes, bytes.count)
     case .close(let connection): closed.insert(connection)
     }
+  }
+
+  /// Lets time pass as it does for a process that is stopped.
+  mutating func pause(milliseconds: UInt64) {
+    now.monotonic += milliseconds * nanosecondsPerMillisecond
+    now.wall += milliseconds
   }
 
   /// Lets time pass, tick by tick.

@@ -59,7 +59,7 @@ enum Samples {
     [
       .get(key: []), .get(key: Array("a".utf8)), .get(key: binary),
       .get(key: Array(repeating: 0x61, count: 5_000)), .staleGet(key: Array("a".utf8)),
-      .staleGet(key: binary),
+      .staleGet(key: binary), .getAnywhere(key: binary),
       .write(write, key: Array("a".utf8), .put(value: Array("b".utf8))),
       .write(write, key: Array("a\"\\/\u{1}\n\r\t\u{7F}\u{2028}é😀".utf8), .append(value: binary)),
       .write(write, key: Array("k".utf8), .append(value: Array(repeating: 0xFE, count: 70_000))),
@@ -138,6 +138,7 @@ enum Samples {
           previous: LogIndex(9), hint: EntryID(index: LogIndex(2), term: Term(1))), round: 1,
         wall: 0)),
     .appendReply(AppendReply(outcome: .heard, round: 0, wall: 2)),
+    .appendReply(AppendReply(outcome: .heard, round: 6, wall: 2, promise: 500)),
     .snapshot(
       SnapshotChunk(metadata: metadata, section: 2, bytes: binary, isLast: true, round: 7)),
     .snapshotReply(

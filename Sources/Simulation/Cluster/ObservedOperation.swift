@@ -3,10 +3,10 @@ import ShardMap
 import Wire
 
 extension RegisterOperation.Input {
-  /// What a clerk is asked to do for it.
-  package func clerkOperation(key: [UInt8]) -> ClerkOperation {
+  /// What a clerk is asked to do for it; `anywhere`: any replica may answer a read.
+  package func clerkOperation(key: [UInt8], anywhere: Bool = false) -> ClerkOperation {
     switch self {
-    case .get: .get(key: key)
+    case .get: .get(key: key, anywhere ? .linearizableAnywhere : .linearizable)
     case .put(let value): .write(key: key, .put(value: value))
     case .append(let value): .write(key: key, .append(value: value))
     case .delete: .write(key: key, .delete)

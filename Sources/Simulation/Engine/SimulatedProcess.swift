@@ -14,7 +14,9 @@ package struct HostClock: Sendable {
   /// What the monotonic clock showed when virtual time began.
   package var bootOffset: UInt64 = 0
   /// How much faster than virtual time the monotonic clock runs, in parts per million.
-  package var driftPPM: Int64 = 0
+  package private(set) var driftPPM: Int64 = 0
+  /// The virtual time since when it does.
+  private var driftsSince: UInt64 = 0
   /// What the wall clock is wrong by, in milliseconds.
   package var wallOffset: Int64 = 0
 
@@ -23,8 +25,14 @@ package struct HostClock: Sendable {
 
   package init() {}
 
+  /// Lets a clock that ran evenly until then, virtual nanoseconds, drift; it does not jump.
+  package mutating func drift(_ driftPPM: Int64, since time: UInt64) {
+    self.driftPPM = driftPPM
+    driftsSince = time
+  }
+
   package func moment(at time: UInt64) -> Moment {
-    let drift = Int64(time / 1_000_000) * driftPPM
+    let drift = Int64((time - min(time, driftsSince)) / 1_000_000) * driftPPM
     let wall = Self.wallAtStart + Int64(time / nanosecondsPerMillisecond) + wallOffset
     return Moment(
       monotonic: bootOffset + UInt64(Int64(time) + drift), wall: UInt64(max(0, wall)))
@@ -34,8 +42,9 @@ package struct HostClock: Sendable {
   package func time(ofMonotonic deadline: UInt64) -> UInt64 {
     guard deadline > bootOffset else { return 0 }
     let elapsed = deadline - bootOffset
-    guard driftPPM != 0, elapsed < 1 << 60 else { return elapsed }
-    var time = UInt64(Double(elapsed) / (1 + Double(driftPPM) / 1_000_000))
+    guard driftPPM != 0, elapsed > driftsSince, elapsed < 1 << 60 else { return elapsed }
+    let rate = 1 + Double(driftPPM) / 1_000_000
+    var time = driftsSince + UInt64(Double(elapsed - driftsSince) / rate)
     while moment(at: time).monotonic < deadline { time += 1_000 }
     return time
   }

@@ -60,8 +60,8 @@ package final class Nemesis {
     guard options.driftPPM > 0 else { return }
     for replica in cluster.replicas {
       counters.drifts += 1
-      replica.host.clock.driftPPM = Int64(
-        generator.next(in: -options.driftPPM...options.driftPPM))
+      let drift = generator.next(in: -options.driftPPM...options.driftPPM)
+      replica.host.clock.drift(Int64(drift), since: simulator.now)
       replica.host.clock.wallOffset = Int64(
         generator.next(in: -options.clockStep...options.clockStep))
     }

@@ -67,7 +67,8 @@ final class SwarmClient {
   ) {
     isBusy = true
     let call = cluster.simulator.now
-    cluster.submit(input.clerkOperation(key: key), by: client, timeout: timeout) {
+    let operation = input.clerkOperation(key: key, anywhere: number <= options.anywhereClients)
+    cluster.submit(operation, by: client, timeout: timeout) {
       [unowned self] outcome in
       isBusy = false
       note(outcome, of: input, key: key, since: call)

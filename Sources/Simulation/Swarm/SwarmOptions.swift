@@ -59,6 +59,13 @@ package struct SwarmOptions: Sendable {
   /// Mean milliseconds between two changes of the configuration.
   package var controlPause = 0
 
+  /// Leaders answer reads under a lease. Only in clusters whose clocks run apart by no more than the
+  /// bound that they are told.
+  package var leaseReads = false
+  package var clockDriftPercentMax = 25
+  /// Clients that read from any replica, the first of all.
+  package var anywhereClients = 0
+
   package init(seed: UInt64, seconds: Int = 60, bugs: PlantedBugs = []) {
     self.seed = seed
     self.seconds = seconds
@@ -67,6 +74,7 @@ package struct SwarmOptions: Sendable {
     drawCluster(&generator)
     drawNetwork(&generator)
     drawFaults(&generator)
+    drawReads(&generator)
   }
 
   private mutating func drawCluster(_ generator: inout SeededGenerator) {
@@ -138,6 +146,20 @@ package struct SwarmOptions: Sendable {
   }
 }
 
+extension SwarmOptions {
+  /// By how many percent the fastest clock can run faster than the slowest, rounded up.
+  private var driftPercent: Int {
+    let (slowest, spread) = (1_000_000 - driftPPM, 2 * driftPPM)
+    return (100 * spread + slowest - 1) / slowest
+  }
+
+  private mutating func drawReads(_ generator: inout SeededGenerator) {
+    clockDriftPercentMax = [15, 25, 60][generator.next(in: 0..<3)]
+    leaseReads = generator.chance(0.5) && driftPercent <= clockDriftPercentMax
+    anywhereClients = generator.chance(0.5) ? generator.next(in: 1...clients) : 0
+  }
+}
+
 extension SwarmOptions: CustomStringConvertible {
   /// All that was drawn, on one line.
   package var description: String {
@@ -158,7 +180,8 @@ extension SwarmOptions: CustomStringConvertible {
       \(every("syncFailure", syncFailurePause))\(every("fullDisk", fullDiskPause))\
       \(every("readStall", readStallPause))\(every("damage", damagePause))\
       \(every("graph", graphPause))\(every("flap", flapPause))\
-      \(every("control", controlPause)) core=\(healsCore)
+      \(every("control", controlPause)) core=\(healsCore) \
+      lease=\(leaseReads ? "\(clockDriftPercentMax)%" : "no") anywhere=\(anywhereClients)
       """
   }
 }

@@ -60,6 +60,8 @@ package final class SwarmRun {
     settings.snapshotBytes = options.snapshotBytes
     settings.raft.retainedEntries = 16
     settings.raft.appendBytesMax = options.appendBytesMax
+    settings.raft.leaseReads = options.leaseReads
+    settings.raft.clockDriftPercentMax = UInt64(options.clockDriftPercentMax)
     settings.shardChunkBytes = 512
     settings.bugs = options.bugs
     return settings

@@ -1,0 +1,114 @@
+import Basics
+import Raft
+import ShardMap
+import Wire
+
+/// A client that waits for a read.
+struct Reader: Sendable {
+  var asker: Asker
+  var body: Request.Body
+}
+
+/// Reads that one round of confirmation serves, or one question to the leader.
+struct ReadRound: Sendable {
+  var context: UInt64
+  var readers: [Reader]
+  /// Set when the index is known at which they are linearizable: everything up to here must be
+  /// applied first.
+  var index: LogIndex?
+}
+
+/// Linearizable reads: an index that is not older than any of them is asked for, by a leader of its
+/// followers and by a follower of its leader, and they are answered once that is applied here.
+///
+/// An index belongs to the reads that waited when it was asked for, and to no others: contexts are
+/// used once, and what the mail of one turn confirms was asked in a turn before. So whatever a
+/// leader that changed, or a process that was stopped, finds in its mail confirms no read of that
+/// same mail.
+extension Node {
+  /// A read that this replica serves though it does not lead.
+  mutating func readHere(_ asker: Asker, _ body: Request.Body) {
+    guard drainDeadline == nil else { return reply(asker, .refused(.noLeader)) }
+    guard waitingReads < settings.requestsMax else {
+      effects.rarePaths.insert(.overloaded)
+      return reply(asker, .refused(.overloaded))
+    }
+    newReads.append(Reader(asker: asker, body: body))
+  }
+
+  /// One round of confirmation, or one question to the leader, for all reads of this turn.
+  mutating func beginReads() {
+    guard !newReads.isEmpty else { return }
+    let context = nextReadContext
+    nextReadContext += 1
+    let count = UInt64(newReads.count)
+    readRounds.append(ReadRound(context: context, readers: newReads, index: nil))
+    newReads = []
+    if raft.role == .leader {
+      if raft.holdsLease {
+        counters.leaseReads += count
+        effects.rarePaths.insert(.readsUnderLease)
+      }
+      raft.read(context: context)
+    } else {
+      raft.readAnywhere(context: context)
+    }
+  }
+
+  mutating func finishRead(_ outcome: ReadOutcome) {
+    switch outcome {
+    case .confirmed(let context, let index):
+      if let place = readRounds.firstIndex(where: { $0.context == context }) {
+        readRounds[place].index = index
+        if raft.role != .leader {
+          counters.followerReads += UInt64(readRounds[place].readers.count)
+          effects.rarePaths.insert(.readsOnFollower)
+        }
+      }
+    case .dropped(let context):
+      guard let place = readRounds.firstIndex(where: { $0.context == context }) else { return }
+      effects.rarePaths.insert(.readsDropped)
+      refuse(readRounds.remove(at: place).readers)
+    }
+  }
+
+  /// Answers the reads that are confirmed and whose state is here.
+  mutating func serveReads() {
+    guard readRounds.contains(where: { isServable($0) }) else { return }
+    var remaining: [ReadRound] = []
+    for round in readRounds {
+      if isServable(round) {
+        for reader in round.readers { reply(reader.asker, service.read(reader.body)) }
+      } else {
+        remaining.append(round)
+      }
+    }
+    readRounds = remaining
+  }
+
+  private func isServable(_ round: ReadRound) -> Bool {
+    round.index.map { $0 <= applied } ?? false
+  }
+
+  /// Leadership ended: what is not confirmed is asked elsewhere. What is confirmed stays so,
+  /// whoever leads.
+  mutating func abandonReads() {
+    let unconfirmed = readRounds.filter { $0.index == nil }.flatMap(\.readers)
+    readRounds.removeAll { $0.index == nil }
+    if !unconfirmed.isEmpty { effects.rarePaths.insert(.readsAbandoned) }
+    refuse(unconfirmed + newReads)
+    newReads = []
+  }
+
+  private mutating func refuse(_ readers: [Reader]) {
+    for reader in readers {
+      if settings.bugs.contains(.readsOutliveLeadership) {
+        reply(reader.asker, service.read(reader.body))
+      } else if case .getAnywhere = reader.body {
+        reply(reader.asker, .refused(.noLeader))
+      } else {
+        reply(reader.asker, .refused(.wrongLeader(hint: leaderAddress)))
+      }
+    }
+  }
+}
