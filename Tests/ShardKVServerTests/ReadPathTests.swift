@@ -70,7 +70,7 @@ import Wire
       seat.table.pass(milliseconds: 10)
       waited += 1
     }
-    #expect(waited == RaftSettings().electionTicks.lowerBound - 1)
+    #expect(waited == RaftSettings().electionTicks.lowerBound)
   }
 
   /// B9, etcd #20418: a follower was stopped, and finds the old leader's answer in its mail together
