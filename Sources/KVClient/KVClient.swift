@@ -65,8 +65,8 @@ public final class KVClient: Sendable {
     }
   }
 
-  /// The value of a key, or `nil` if there is none. It sees every write that was acknowledged before
-  /// it was asked for, whoever answers.
+  /// The value of a key, or `nil` if there is none. It sees every write that was acknowledged
+  /// before it was asked for, whoever answers.
   ///
   /// - Parameter source: who answers. Asking any replica spreads reads over the group, and each
   ///   waits for an answer of that replica's leader.

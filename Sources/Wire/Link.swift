@@ -20,6 +20,15 @@ package enum LinkInput: Sendable {
   /// The connection is gone (or could not be opened): nothing more will be received or sent on it.
   /// Not reported for a connection that we closed ourselves.
   case closed(ConnectionID, reason: String)
+
+  /// The connection that it is about.
+  package var connection: ConnectionID {
+    switch self {
+    case .accepted(let connection, from: _), .connected(let connection),
+      .received(let connection, _), .closed(let connection, reason: _):
+      connection
+    }
+  }
 }
 
 /// What the network is to do.

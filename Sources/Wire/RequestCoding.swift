@@ -6,18 +6,9 @@ extension Request {
   func write(to bytes: inout [UInt8]) {
     var writer = FrameWriter(.request, takingOver: &bytes, reserving: body.sizeHint)
     switch body {
-    case .get(let key):
-      writer.open("get")
-      writer.wide("id", id)
-      writer.content("key", key)
-    case .getAnywhere(let key):
-      writer.open("getAnywhere")
-      writer.wide("id", id)
-      writer.content("key", key)
-    case .staleGet(let key):
-      writer.open("staleGet")
-      writer.wide("id", id)
-      writer.content("key", key)
+    case .get(let key): writer.read("get", id, key)
+    case .getAnywhere(let key): writer.read("getAnywhere", id, key)
+    case .staleGet(let key): writer.read("staleGet", id, key)
     case .write(let write, let key, let operation):
       writer.open(operation.type)
       writer.wide("id", id)
@@ -132,6 +123,14 @@ extension Request.Body {
       key.count + (expected?.count ?? 0) + value.count + 220
     default: 256
     }
+  }
+}
+
+extension FrameWriter {
+  fileprivate mutating func read(_ type: StaticString, _ id: UInt64, _ key: [UInt8]) {
+    open(type)
+    wide("id", id)
+    content("key", key)
   }
 }
 

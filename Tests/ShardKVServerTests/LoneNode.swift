@@ -5,7 +5,8 @@ import ShardKVServer
 import ShardMap
 import Wire
 
-/// A group of one replica, or of some more that the test plays, whose disk never fails and whose network is the test itself.
+/// A group of one replica, or of some more that the test plays, whose disk never fails and whose
+/// network is the test itself.
 struct LoneNode<Service: NodeService> where Service.Machine: Sendable {
   private(set) var node: Node<Service>
   private(set) var files: MemoryFolder

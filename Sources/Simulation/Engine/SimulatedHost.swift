@@ -1,5 +1,6 @@
 import Basics
 import ShardKVServer
+import Wire
 
 /// A machine of the simulation: a process, its disk, its clocks and what waits for its next turn.
 package final class SimulatedHost {
@@ -36,6 +37,8 @@ package final class SimulatedHost {
 
   var inbox: [NodeInput] = []
   var isTurnScheduled = false
+  /// The next turn gets only a part of what waits.
+  var isMailSplit = false
   /// The virtual time of the timer event that counts.
   var timerAt: UInt64?
   /// No turn begins before: the one before, or its sync, still runs.
@@ -56,4 +59,28 @@ package final class SimulatedHost {
   }
 
   package var isUp: Bool { process != nil }
+
+  /// What the next turn begins with: all that waits, or, where the mail is split, what came over
+  /// some of the connections, as for a loop that reads what it finds first.
+  func takeMail(_ generator: inout SeededGenerator) -> [NodeInput] {
+    var later: [NodeInput] = []
+    var now: [NodeInput] = []
+    if isMailSplit {
+      isMailSplit = false
+      var isChosen: [ConnectionID: Bool] = [:]
+      for input in inbox {
+        guard case .link(let link) = input else {
+          now.append(input)
+          continue
+        }
+        let isNow = isChosen[link.connection] ?? generator.chance(0.5)
+        isChosen[link.connection] = isNow
+        if isNow { now.append(input) } else { later.append(input) }
+      }
+    } else {
+      swap(&now, &inbox)
+    }
+    inbox = later
+    return now
+  }
 }

@@ -58,6 +58,8 @@ package final class Simulator {
   package var didTurn: ((SimulatedHost, NodeEffects) -> Void)?
   /// Called when the power of a host with ``SimulatedHost/losesPowerInNextSync`` is to be cut.
   package var powerCutInSync: ((SimulatedHost) -> Void)?
+  /// A process that was stopped finds a part of its mail in its first turn, and the rest later.
+  package var splitsMailAfterPauses = false
   /// Gets a line for everything that happens.
   package var tracer: ((String) -> Void)?
 
@@ -163,8 +165,7 @@ package final class Simulator {
 
   private func runTurn(_ host: SimulatedHost) {
     guard let process = host.process, !host.isPaused, host.sync == nil else { return }
-    let inputs = host.inbox
-    host.inbox = []
+    let inputs = host.takeMail(&generator)
     turnCount += 1
     noteTurn(of: host)
     mix(now ^ UInt64(host.index) << 56 ^ UInt64(inputs.count) << 48)
@@ -393,6 +394,7 @@ package final class Simulator {
     guard host.isPaused else { return }
     trace("\(host.name) goes on")
     host.isPaused = false
+    host.isMailSplit = splitsMailAfterPauses
     scheduleTurn(host)
   }
 

@@ -37,6 +37,7 @@ package final class Nemesis {
   package func begin() {
     simulator.changeNetwork { $0.conditions = options.conditions }
     simulator.timing.sync = options.sync
+    simulator.splitsMailAfterPauses = options.splitsMail
     simulator.powerCutInSync = { [unowned self] host in
       if isActive { crash(host, losesPower: true) }
     }

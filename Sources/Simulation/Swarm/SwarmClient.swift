@@ -35,7 +35,11 @@ final class SwarmClient {
     self.options = options
     self.notes = notes
     self.generator = generator
-    client = cluster.addClient()
+    var settings = ClerkSettings()
+    if number > options.clients - options.impatientClients {
+      settings.attemptTimeout = UInt64(options.impatience) * nanosecondsPerMillisecond
+    }
+    client = cluster.addClient(settings)
   }
 
   static func key(_ number: Int) -> [UInt8] { Array("\(number)".utf8) }

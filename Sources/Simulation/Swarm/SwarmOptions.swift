@@ -59,12 +59,18 @@ package struct SwarmOptions: Sendable {
   /// Mean milliseconds between two changes of the configuration.
   package var controlPause = 0
 
-  /// Leaders answer reads under a lease. Only in clusters whose clocks run apart by no more than the
-  /// bound that they are told.
+  /// Leaders answer reads under a lease. Only in clusters whose clocks run apart by no more than
+  /// the bound that they are told.
   package var leaseReads = false
   package var clockDriftPercentMax = 25
   /// Clients that read from any replica, the first of all.
   package var anywhereClients = 0
+  /// Clients that leave a silent node after ``impatience`` milliseconds, the last of all, so that
+  /// they are with a new leader while others still are with the old one.
+  package var impatientClients = 0
+  package var impatience = 100
+  /// A process that was stopped finds its mail in two parts.
+  package var splitsMail = false
 
   package init(seed: UInt64, seconds: Int = 60, bugs: PlantedBugs = []) {
     self.seed = seed
@@ -154,9 +160,14 @@ extension SwarmOptions {
   }
 
   private mutating func drawReads(_ generator: inout SeededGenerator) {
-    clockDriftPercentMax = [15, 25, 60][generator.next(in: 0..<3)]
+    // A bound that is hardly kept shows most.
+    clockDriftPercentMax =
+      generator.chance(0.8) ? driftPercent + generator.next(in: 0...5) : 25
     leaseReads = generator.chance(0.5) && driftPercent <= clockDriftPercentMax
     anywhereClients = generator.chance(0.5) ? generator.next(in: 1...clients) : 0
+    impatientClients = generator.chance(0.6) ? generator.next(in: 1..<clients) : 0
+    impatience = [30, 100, 300][generator.next(in: 0..<3)]
+    splitsMail = generator.chance(0.5)
   }
 }
 
@@ -181,7 +192,8 @@ extension SwarmOptions: CustomStringConvertible {
       \(every("readStall", readStallPause))\(every("damage", damagePause))\
       \(every("graph", graphPause))\(every("flap", flapPause))\
       \(every("control", controlPause)) core=\(healsCore) \
-      lease=\(leaseReads ? "\(clockDriftPercentMax)%" : "no") anywhere=\(anywhereClients)
+      lease=\(leaseReads ? "\(clockDriftPercentMax)%" : "no") anywhere=\(anywhereClients) \
+      impatient=\(impatientClients)x\(impatience)ms splitMail=\(splitsMail)
       """
   }
 }
