@@ -73,8 +73,8 @@ import Wire
     #expect(waited == RaftSettings().electionTicks.lowerBound)
   }
 
-  /// B9, etcd #20418: a follower was stopped, and finds the old leader's answer in its mail together
-  /// with a new leader's first message.
+  /// B9, etcd #20418: a follower was stopped, and finds the old leader's answer in its mail with a
+  /// new leader's first message.
   @Test func answerThatMeetsAnotherLeaderIsDropped() throws {
     var seat = try Seat()
     try seat.follow()

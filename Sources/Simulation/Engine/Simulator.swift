@@ -156,7 +156,7 @@ package final class Simulator {
     traceHash ^= traceHash >> 29
   }
 
-  private func scheduleTurn(_ host: SimulatedHost) {
+  func scheduleTurn(_ host: SimulatedHost) {
     guard !host.isTurnScheduled, host.isUp, !host.isPaused, host.sync == nil else { return }
     host.isTurnScheduled = true
     queue.add(
@@ -380,21 +380,6 @@ package final class Simulator {
     guard host.isUp else { return }
     trace("\(host.name) is asked to stop")
     host.inbox.append(.stop)
-    scheduleTurn(host)
-  }
-
-  /// Stops the process as SIGSTOP does.
-  package func pause(_ host: SimulatedHost) {
-    guard host.isUp else { return }
-    trace("\(host.name) is paused")
-    host.isPaused = true
-  }
-
-  package func resume(_ host: SimulatedHost) {
-    guard host.isPaused else { return }
-    trace("\(host.name) goes on")
-    host.isPaused = false
-    host.isMailSplit = splitsMailAfterPauses
     scheduleTurn(host)
   }
 
