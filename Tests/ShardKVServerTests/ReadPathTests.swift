@@ -144,8 +144,8 @@ import Wire
     #expect(!confirmed)
   }
 
-  /// B10: a lease answers at once; after a pause that outlived it, nothing of what is in the mail is
-  /// answered without a round, not even with the quorum's last promise beside it.
+  /// B10: a lease answers at once; after a pause that outlived it, nothing of what is in the mail
+  /// is answered without a round, not even with the quorum's last promise beside it.
   @Test func leaseEndsInAPause() throws {
     var seat = try Seat(settings: Self.leases)
     let term = try seat.lead(promise: 500)
