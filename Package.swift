@@ -109,7 +109,10 @@ let package = Package(
     tests("StorageTests", ["Basics", "ShardMap", "Raft", "Journal", "Storage"]),
     tests(
       "ScenarioTests",
-      ["Balancing", "Basics", "Checksums", "Clerk", "ShardMap", "Simulation", "Wire"]),
+      [
+        "Balancing", "Basics", "Checksums", "Clerk", "Raft", "Sessions", "ShardKVServer",
+        "ShardMap", "Simulation", "Wire",
+      ]),
     tests("JournalTests", ["Basics", "Checksums", "ShardMap", "Raft", "Journal", "Simulation"]),
     tests("CLITests", ["shardkv-cli", "Arguments", "Basics", "Clerk", "ShardMap", "Wire", "Raft"]),
   ]

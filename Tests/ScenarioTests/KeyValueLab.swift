@@ -7,6 +7,13 @@ import Simulation
 struct KeyValueLab {
   static let group = GroupID(1)
 
+  /// The labs of 2023 have Get, Put and Append. Those of 2025 have Get, and a Put that names the
+  /// version that it replaces: a compare-and-set here, with values that are never used twice.
+  enum Edition: String, CaseIterable, Sendable {
+    case labs2023, labs2025
+  }
+
+  var edition = Edition.labs2023
   var clients: Int
   var servers: Int
   var isUnreliable = false
@@ -40,7 +47,10 @@ struct KeyValueLab {
       servers: servers, isUnreliable: isUnreliable, maxLogBytes: maxLogBytes, seed: seed)
     let checker = lab.makeClient()
     var values = Array(repeating: "", count: clients)
-    for _ in 0..<3 { try round(lab, checker, &values) }
+    switch edition {
+    case .labs2023: for _ in 0..<3 { try round(lab, checker, &values) }
+    case .labs2025: try ConditionalLoad(self, lab).run()
+    }
     try lab.checkHistory()
   }
 
@@ -64,7 +74,7 @@ struct KeyValueLab {
       start(client, number, load, lab)
       return client
     }
-    try disturb(lab, load)
+    try disturb(lab, seconds: 5) { load.isOver = true }
     try lab.require("the clients to finish") { workers.allSatisfy { $0.openCount == 0 } }
     for number in 0..<clients where !randomKeys {
       // A lost message costs a client a second, so nothing is asked of it where many are lost.
@@ -81,16 +91,19 @@ struct KeyValueLab {
     values = load.values
   }
 
-  private func disturb(_ lab: LabCluster, _ load: Load) throws {
+  /// Lets clients work while whatever is asked for goes on; `end` tells them to come to an end.
+  func disturb(_ lab: LabCluster, seconds: Int, end: () -> Void) throws {
     let second = 1_000
     if partitions {
+      let isOver = Flag()
       try lab.run(milliseconds: second)
-      repartition(lab, load)
-      try lab.run(milliseconds: 4 * second)
+      repartition(lab, isOver)
+      try lab.run(milliseconds: (seconds - 1) * second)
+      isOver.isOn = true
     } else {
-      try lab.run(milliseconds: 5 * second)
+      try lab.run(milliseconds: seconds * second)
     }
-    load.isOver = true
+    end()
     if partitions {
       lab.heal(Self.group)
       try lab.run(milliseconds: second)
@@ -103,14 +116,18 @@ struct KeyValueLab {
     }
   }
 
+  private final class Flag {
+    var isOn = false
+  }
+
   /// Every server to one of two sides, again and again.
-  private func repartition(_ lab: LabCluster, _ load: Load) {
-    guard !load.isOver else { return }
+  private func repartition(_ lab: LabCluster, _ isOver: Flag) {
+    guard !isOver.isOn else { return }
     let sides = (0..<servers).map { _ in lab.random(0...1) }
     lab.partition(
       Self.group, [0, 1].map { side in (0..<servers).filter { sides[$0] == side } })
     let pause = UInt64(1_000 + lab.random(0...200))
-    lab.simulator.after(pause * nanosecondsPerMillisecond) { repartition(lab, load) }
+    lab.simulator.after(pause * nanosecondsPerMillisecond) { repartition(lab, isOver) }
   }
 
   private func start(_ client: LabClient, _ number: Int, _ load: Load, _ lab: LabCluster) {

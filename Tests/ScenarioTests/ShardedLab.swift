@@ -3,22 +3,43 @@ import ShardMap
 import Simulation
 import Testing
 
-/// Three groups of three servers, three controllers, ten shards by first byte, and the keys that
-/// hit all of them: the stage of the sharded key-value scenarios.
+/// Groups of three servers, three controllers, and keys that hit all shards: the stage of the
+/// sharded key-value scenarios. In the labs of 2023 there are three groups and ten shards by first
+/// byte; in those of 2025 there are twelve shards, and the first group serves from the beginning.
 final class ShardedLab {
-  static let groups = [GroupID(100), GroupID(101), GroupID(102)]
+  let groups: [GroupID]
 
   let lab: LabCluster
   let client: LabClient
   /// What every key must hold.
   var model: [String] = []
 
-  init(isUnreliable: Bool = false, maxLogBytes: Int? = nil, seed: UInt64 = 1) throws {
-    guard let layout = ShardLayout(mapping: .firstByte, shardCount: 10) else {
-      throw LabFailure("no layout")
-    }
+  convenience init(isUnreliable: Bool = false, maxLogBytes: Int? = nil, seed: UInt64 = 1) throws {
+    try self.init(
+      groups: [100, 101, 102], ShardLayout(mapping: .firstByte, shardCount: 10),
+      isUnreliable: isUnreliable, maxLogBytes: maxLogBytes, seed: seed)
+  }
+
+  /// The stage of 2025, with sixty keys in the first of so many groups.
+  static func with2025(
+    groups: Int, isUnreliable: Bool = false, maxLogBytes: Int? = nil, valueBytes: Int = 5,
+    seed: UInt64 = 1
+  ) throws -> ShardedLab {
+    let stage = try ShardedLab(
+      groups: (1...UInt32(groups)).map { $0 }, ShardLayout(mapping: .slots, shardCount: 12),
+      isUnreliable: isUnreliable, maxLogBytes: maxLogBytes, seed: seed)
+    try stage.join(0)
+    try stage.put(keys: 60, valueBytes: valueBytes)
+    return stage
+  }
+
+  private init(
+    groups: [UInt32], _ layout: ShardLayout?, isUnreliable: Bool, maxLogBytes: Int?, seed: UInt64
+  ) throws {
+    guard let layout else { throw LabFailure("no layout") }
+    self.groups = groups.map { GroupID($0) }
     var settings = LabCluster.Settings(layout: layout)
-    settings.groups = Self.groups.map { ($0, 3) }
+    settings.groups = self.groups.map { ($0, 3) }
     settings.isUnreliable = isUnreliable
     settings.maxLogBytes = maxLogBytes
     settings.seed = seed
@@ -26,21 +47,21 @@ final class ShardedLab {
     client = lab.makeClient()
   }
 
-  func join(_ groups: Int...) throws { try lab.join(groups.map { Self.groups[$0] }) }
+  func join(_ groups: Int...) throws { try lab.join(groups.map { self.groups[$0] }) }
 
-  func leave(_ groups: Int...) throws { try lab.leave(groups.map { Self.groups[$0] }) }
+  func leave(_ groups: Int...) throws { try lab.leave(groups.map { self.groups[$0] }) }
 
-  func stop(_ groups: Int...) { for group in groups { lab.stop(Self.groups[group]) } }
+  func stop(_ groups: Int...) { for group in groups { lab.stop(self.groups[group]) } }
 
-  func start(_ groups: Int...) { for group in groups { lab.start(Self.groups[group]) } }
+  func start(_ groups: Int...) { for group in groups { lab.start(self.groups[group]) } }
 
   /// One server of each group.
   func stopServer(_ number: Int) {
-    for group in Self.groups { lab.stop(lab.servers(of: group)[number]) }
+    for group in groups { lab.stop(lab.servers(of: group)[number]) }
   }
 
   func startServer(_ number: Int) {
-    for group in Self.groups { lab.start(lab.servers(of: group)[number]) }
+    for group in groups { lab.start(lab.servers(of: group)[number]) }
   }
 
   func put(keys count: Int, valueBytes: Int = 5) throws {
@@ -105,13 +126,13 @@ final class ShardedLab {
     let configuration = try lab.query()
     return model.indices.filter { key in
       let shard = configuration.layout.shard(of: Array("\(key)".utf8))
-      return configuration.owner(of: shard) == Self.groups[group]
+      return configuration.owner(of: shard) == groups[group]
     }
   }
 
   /// How many shards the leader of a group owns and serves.
   func servedShards(of group: Int) -> Int {
-    let reports = lab.cluster.leader(of: Self.groups[group])?.node?.shardReports() ?? []
+    let reports = lab.cluster.leader(of: groups[group])?.node?.shardReports() ?? []
     return reports.count { $0.isOwned && ($0.status == .serving || $0.status == .gcing) }
   }
 }

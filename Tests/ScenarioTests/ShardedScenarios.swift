@@ -112,7 +112,7 @@ struct ShardedScenarios {
       try stage.lab.run(milliseconds: 1_000)
       for key in 0..<3 { try stage.check(key) }
     }
-    let bytes = ShardedLab.groups.flatMap { stage.lab.servers(of: $0) }.compactMap(\.node)
+    let bytes = stage.groups.flatMap { stage.lab.servers(of: $0) }.compactMap(\.node)
       .reduce(0) { $0 + Int($1.logBytes + $1.snapshotBytes) }
     #expect(bytes <= 117_000)
     try stage.check()

@@ -14,14 +14,14 @@ package final class LabClient {
   }
 
   package let client: SimulatedCluster.Client
-  private unowned let lab: LabCluster
+  private let lab: LabCluster
   private let number: Int
   /// Operations that were begun and are not done.
   package private(set) var openCount = 0
 
-  init(_ lab: LabCluster) {
+  init(_ lab: LabCluster, _ client: SimulatedCluster.Client) {
     self.lab = lab
-    client = lab.cluster.addClient()
+    self.client = client
     number = lab.cluster.clients.count
   }
 
@@ -52,6 +52,25 @@ package final class LabClient {
 
   package func append(_ key: String, _ value: String) throws {
     _ = try call(.append(Array(value.utf8)), key: key)
+  }
+
+  /// What a key holds, `nil` where there is none, and its version.
+  package func read(_ key: String) throws -> (text: String?, version: UInt64) {
+    guard case .value(let value, let version) = try call(.get, key: key) else {
+      throw LabFailure("get \(key) was answered with something else than a value")
+    }
+    return (value.map { String(decoding: $0, as: UTF8.self) }, version ?? 0)
+  }
+
+  /// Sets a key that holds `expected`, `nil` for one that is not there.
+  /// - Returns: its version now; `nil` if it held something else.
+  package func compareAndSet(
+    _ key: String, expected: String?, value: String
+  ) throws -> UInt64? {
+    let input = RegisterOperation.Input.compareAndSet(
+      expected: expected.map { Array($0.utf8) }, value: Array(value.utf8))
+    guard case .written(let version) = try call(input, key: key) else { return nil }
+    return version
   }
 
   private func call(_ input: RegisterOperation.Input, key: String) throws
@@ -118,6 +137,14 @@ package final class LabClient {
       }
     } catch {
       lab.simulator.fail(.wrongResult, "\(error)")
+    }
+  }
+
+  /// Cuts this client off from all servers, or lets it reach all.
+  package func setReachesNobody(_ reachesNobody: Bool) {
+    for group in lab.cluster.plan.groups {
+      let servers = lab.servers(of: group.id).indices
+      reach(only: reachesNobody ? [] : Array(servers), of: group.id)
     }
   }
 

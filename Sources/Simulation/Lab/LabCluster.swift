@@ -32,7 +32,7 @@ package final class LabCluster {
   /// Everything that clients did, for the checker.
   package var history = History()
   var generator: SeededGenerator
-  private var administrator: LabClient?
+  private var administrator: SimulatedCluster.Client?
 
   /// Virtual seconds that any single call may take.
   package static let callSeconds = 120.0
@@ -113,7 +113,7 @@ package final class LabCluster {
     if let failure = history.check() { throw LabFailure(failure.description) }
   }
 
-  package func makeClient() -> LabClient { LabClient(self) }
+  package func makeClient() -> LabClient { LabClient(self, cluster.addClient()) }
 
   // Servers.
 
@@ -264,8 +264,8 @@ package final class LabCluster {
   }
 
   private func administratorClient() -> LabClient {
-    let client = administrator ?? makeClient()
+    let client = administrator ?? cluster.addClient()
     administrator = client
-    return client
+    return LabClient(self, client)
   }
 }
