@@ -5,16 +5,16 @@ import Simulation
 import Testing
 import Wire
 
-/// The two scenarios of the 2023 shard controller lab, in virtual time: three controllers, ten
-/// shards, and groups that exist by their registration alone.
+/// The two scenarios of the 2023 shard controller lab, and that of 2025, in virtual time: three
+/// controllers, ten or twelve shards, and groups that exist by their registration alone.
 struct ControllerScenarios {
   /// Controllers without groups, and the clients of a scenario.
   struct Controllers {
     let lab: LabCluster
     let client: LabClient
 
-    init(seed: UInt64) throws {
-      guard let layout = ShardLayout(mapping: .firstByte, shardCount: 10) else {
+    init(seed: UInt64, shards: Int = 10) throws {
+      guard let layout = ShardLayout(mapping: .firstByte, shardCount: shards) else {
         throw LabFailure("no layout")
       }
       var settings = LabCluster.Settings(layout: layout)
@@ -127,8 +127,10 @@ struct ControllerScenarios {
     }
   }
 
-  @Test("TestBasic") func basic() throws {
-    let controllers = try Controllers(seed: 1)
+  /// With ten shards as in 2023, and twelve as in 2025, where the balance alone is looked at.
+  @Test("TestBasic, shardcfg TestBasic", arguments: [10, 12])
+  func basic(shards: Int) throws {
+    let controllers = try Controllers(seed: 1, shards: shards)
     let lab = controllers.lab
     var recorded: [Configuration] = [try controllers.check([])]
     try controllers.join([1])

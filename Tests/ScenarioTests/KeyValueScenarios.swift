@@ -2,24 +2,30 @@ import ShardMap
 import Simulation
 import Testing
 
-/// The scenarios of the 2023 key-value labs on one Raft group, in virtual time, without snapshots.
+/// The scenarios of the key-value labs on one Raft group, in virtual time, without snapshots: those
+/// of 2023 (3A) and of 2025 (4B).
 struct KeyValueScenarios {
+  typealias Edition = KeyValueLab.Edition
+
   static let group = KeyValueLab.group
 
-  @Test("Basic3A") func basic() throws {
-    try KeyValueLab(clients: 1, servers: 5).run()
+  @Test("Basic3A, Basic4B", arguments: Edition.allCases)
+  func basic(_ edition: Edition) throws {
+    try KeyValueLab(edition: edition, clients: 1, servers: 5).run()
   }
 
-  @Test("Speed3A") func speed() throws {
-    try Self.speed(maxLogBytes: nil)
+  @Test("Speed3A, Speed4B", arguments: Edition.allCases)
+  func speed(_ edition: Edition) throws {
+    try Self.speed(edition, maxLogBytes: nil)
   }
 
-  @Test("Speed3B") func speedWithSnapshots() throws {
-    try Self.speed(maxLogBytes: 1_000)
+  @Test("Speed3B, Speed4C", arguments: Edition.allCases)
+  func speedWithSnapshots(_ edition: Edition) throws {
+    try Self.speed(edition, maxLogBytes: 1_000)
   }
 
-  /// A thousand appends, one after the other, in at most 33.3 ms each.
-  static func speed(maxLogBytes: Int?) throws {
+  /// A thousand writes, one after the other, in at most 33.3 ms each.
+  static func speed(_ edition: Edition, maxLogBytes: Int?) throws {
     let lab = try KeyValueLab.makeLab(servers: 3, maxLogBytes: maxLogBytes)
     let client = lab.makeClient()
     #expect(try client.get("x") == "")
@@ -27,20 +33,30 @@ struct KeyValueScenarios {
     var expected = ""
     for number in 0..<1_000 {
       let value = "x 0 \(number) y"
-      try client.append("x", value)
-      expected += value
+      switch edition {
+      case .labs2023:
+        try client.append("x", value)
+        expected += value
+      case .labs2025:
+        let version = try client.compareAndSet(
+          "x", expected: number == 0 ? nil : expected, value: value)
+        #expect(version == UInt64(number + 1))
+        expected = value
+      }
     }
     #expect(lab.seconds - begin <= 33.3)
     #expect(try client.get("x") == expected)
     try lab.checkLogs()
   }
 
-  @Test("Concurrent3A") func concurrent() throws {
-    try KeyValueLab(clients: 5, servers: 5).run()
+  @Test("Concurrent3A, Concurrent4B", arguments: Edition.allCases)
+  func concurrent(_ edition: Edition) throws {
+    try KeyValueLab(edition: edition, clients: 5, servers: 5).run()
   }
 
-  @Test("Unreliable3A") func unreliable() throws {
-    try KeyValueLab(clients: 5, servers: 5, isUnreliable: true).run()
+  @Test("Unreliable3A, Unreliable4B", arguments: Edition.allCases)
+  func unreliable(_ edition: Edition) throws {
+    try KeyValueLab(edition: edition, clients: 5, servers: 5, isUnreliable: true).run()
   }
 
   @Test("UnreliableOneKey3A") func unreliableOneKey() throws {
@@ -68,7 +84,8 @@ struct KeyValueScenarios {
     try lab.checkHistory()
   }
 
-  @Test("OnePartition3A") func onePartition() throws {
+  @Test("OnePartition3A, OnePartition4B", arguments: Edition.allCases)
+  func onePartition(_ edition: Edition) throws {
     let lab = try KeyValueLab.makeLab(servers: 5)
     let client = lab.makeClient()
     try client.put("1", "13")
@@ -84,7 +101,7 @@ struct KeyValueScenarios {
     try lucky.put("1", "14")
     #expect(try lucky.get("1") == "14")
     var finished: [String] = []
-    unlucky[0].begin(.put(Array("15".utf8)), key: "1") { _ in finished.append("put") }
+    begin15(edition, unlucky[0], over: "14") { finished.append("put") }
     unlucky[1].begin(.get, key: "1") { _ in finished.append("get") }
     try lab.run(milliseconds: 1_000)
     #expect(finished == [], "nothing finishes in a minority")
@@ -101,40 +118,73 @@ struct KeyValueScenarios {
     try lab.checkHistory()
   }
 
-  @Test("ManyPartitionsOneClient3A") func manyPartitionsOneClient() throws {
-    try KeyValueLab(clients: 1, servers: 5, partitions: true).run()
+  /// Makes it 15, whatever it is; a conditional write that came too late is decided anew.
+  private func begin15(
+    _ edition: Edition, _ client: LabClient, over expected: String, _ done: @escaping () -> Void
+  ) {
+    let value = Array("15".utf8)
+    switch edition {
+    case .labs2023: client.begin(.put(value), key: "1") { _ in done() }
+    case .labs2025:
+      let input = RegisterOperation.Input.compareAndSet(
+        expected: Array(expected.utf8), value: value)
+      client.begin(input, key: "1") { output in
+        if case .written = output { return done() }
+        client.begin(.get, key: "1") { output in
+          guard case .value(let held, _) = output else { return }
+          let text = String(decoding: held ?? [], as: UTF8.self)
+          self.begin15(edition, client, over: text, done)
+        }
+      }
+    }
   }
 
-  @Test("ManyPartitionsManyClients3A") func manyPartitionsManyClients() throws {
-    try KeyValueLab(clients: 5, servers: 5, partitions: true).run()
+  @Test("ManyPartitionsOneClient3A, ManyPartitionsOneClient4B", arguments: Edition.allCases)
+  func manyPartitionsOneClient(_ edition: Edition) throws {
+    try KeyValueLab(edition: edition, clients: 1, servers: 5, partitions: true).run()
   }
 
-  @Test("PersistOneClient3A") func persistOneClient() throws {
-    try KeyValueLab(clients: 1, servers: 5, restarts: true).run()
+  @Test("ManyPartitionsManyClients3A, ManyPartitionsManyClients4B", arguments: Edition.allCases)
+  func manyPartitionsManyClients(_ edition: Edition) throws {
+    try KeyValueLab(edition: edition, clients: 5, servers: 5, partitions: true).run()
   }
 
-  @Test("PersistConcurrent3A") func persistConcurrent() throws {
-    try KeyValueLab(clients: 5, servers: 5, restarts: true).run()
+  @Test("PersistOneClient3A, PersistOneClient4B", arguments: Edition.allCases)
+  func persistOneClient(_ edition: Edition) throws {
+    try KeyValueLab(edition: edition, clients: 1, servers: 5, restarts: true).run()
   }
 
-  @Test("PersistConcurrentUnreliable3A") func persistConcurrentUnreliable() throws {
-    try KeyValueLab(clients: 5, servers: 5, isUnreliable: true, restarts: true).run()
+  @Test("PersistConcurrent3A, PersistConcurrent4B", arguments: Edition.allCases)
+  func persistConcurrent(_ edition: Edition) throws {
+    try KeyValueLab(edition: edition, clients: 5, servers: 5, restarts: true).run()
   }
 
-  @Test("PersistPartition3A") func persistPartition() throws {
-    try KeyValueLab(clients: 5, servers: 5, restarts: true, partitions: true).run()
+  @Test("PersistConcurrentUnreliable3A, PersistConcurrentUnreliable4B", arguments: Edition.allCases)
+  func persistConcurrentUnreliable(_ edition: Edition) throws {
+    try KeyValueLab(edition: edition, clients: 5, servers: 5, isUnreliable: true, restarts: true)
+      .run()
   }
 
-  @Test("PersistPartitionUnreliable3A") func persistPartitionUnreliable() throws {
+  @Test("PersistPartition3A, PersistPartition4B", arguments: Edition.allCases)
+  func persistPartition(_ edition: Edition) throws {
+    try KeyValueLab(edition: edition, clients: 5, servers: 5, restarts: true, partitions: true)
+      .run()
+  }
+
+  @Test("PersistPartitionUnreliable3A, PersistPartitionUnreliable4B", arguments: Edition.allCases)
+  func persistPartitionUnreliable(_ edition: Edition) throws {
     try KeyValueLab(
-      clients: 5, servers: 5, isUnreliable: true, restarts: true, partitions: true
+      edition: edition, clients: 5, servers: 5, isUnreliable: true, restarts: true, partitions: true
     ).run()
   }
 
-  @Test("PersistPartitionUnreliableLinearizable3A")
-  func persistPartitionUnreliableLinearizable() throws {
+  @Test(
+    "PersistPartitionUnreliableLinearizable3A, PersistPartitionUnreliableLinearizable4B",
+    arguments: Edition.allCases)
+  func persistPartitionUnreliableLinearizable(_ edition: Edition) throws {
     try KeyValueLab(
-      clients: 15, servers: 7, isUnreliable: true, restarts: true, partitions: true,
+      edition: edition, clients: 15, servers: 7, isUnreliable: true, restarts: true,
+      partitions: true,
       randomKeys: true
     ).run()
   }
