@@ -21,6 +21,12 @@ struct MembershipHistory: Sendable {
     changes.last { $0.index <= index } ?? changes[0]
   }
 
+  /// Whether it votes by the membership in force at `index`, or by a later one.
+  func isVoter(_ replica: ReplicaID, since index: LogIndex) -> Bool {
+    let first = changes.lastIndex { $0.index <= index } ?? 0
+    return changes[first...].contains { $0.membership.isVoter(replica) }
+  }
+
   mutating func append(_ membership: Membership, at index: LogIndex) {
     changes.append(Change(index: index, membership: membership))
   }

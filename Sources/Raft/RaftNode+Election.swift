@@ -53,7 +53,7 @@ extension RaftNode {
   mutating func campaign() {
     // While the machine is being replaced nothing may be committed, and a request for votes would
     // not get past a disk that does nothing.
-    guard membership.isVoter(id), !isRemoved, !isRestoring, !isDiskStalled else {
+    guard mayBeNeeded, !isRemoved, !isRestoring, !isDiskStalled else {
       resetElectionTimer()
       leader = nil
       return
@@ -67,6 +67,14 @@ extension RaftNode {
     for voter in otherVoters {
       messages.append(Message(from: id, to: voter, term: term.next, body: .voteRequest(request)))
     }
+  }
+
+  /// Whether this replica may have to lead: it votes by the membership in force, or by one that may
+  /// still be. Whoever has a membership without itself, not known to be committed, has more of the
+  /// log than those that remain without that entry, so that they cannot be elected: it has to lead
+  /// until that is committed, though its own vote does not count (thesis §4.2.2).
+  private var mayBeNeeded: Bool {
+    membership.isVoter(id) || memberships.isVoter(id, since: commitIndex)
   }
 
   /// Stands for election. The requests wait for the disk, because after a crash this replica must

@@ -149,17 +149,40 @@ import Testing
     #expect(refused(bench.node.propose(.remove(ids[4])))?.description.hasSuffix("members.") == true)
   }
 
-  /// Who is not a voter in its own membership does not campaign, even if told to (thesis §4.2.2).
+  /// Who is not a voter in its own membership, which is committed, does not campaign, even if told
+  /// to.
   @Test func learnersAndStrangersNeverCampaign() {
     for own in [membership([2, 3], [], [1]), membership([2, 3]), membership([])] {
-      let entry = Entry(id: Bench.id(1, 1), kind: .membership, stamp: 0, payload: own.encoded())
-      var bench = Bench(entries: [entry], term: 1)
+      let snapshot = SnapshotMetadata(
+        last: Bench.id(1, 1), stamp: 0, membership: own, membershipIndex: LogIndex(1))
+      var bench = Bench(term: 1, snapshot: snapshot)
       bench.tick(500)
       bench.append(term: 2, after: Bench.id(1, 1))
       bench.hear(2, term: 2, .timeoutNow)
       #expect(bench.sent.isEmpty && bench.sentAfterSync.isEmpty)
       #expect(bench.node.role == .learner && bench.node.term == Term(2))
     }
+  }
+
+  /// Thesis §4.2.2: a leader that removed itself crashed before that was committed. The entry is in
+  /// its log alone, so that nobody else can be elected: it leads again, by the votes of the others.
+  @Test func whoHasAnUncommittedMembershipWithoutItselfCampaigns() {
+    let entry = Entry(
+      id: Bench.id(1, 1), kind: .membership, stamp: 0, payload: membership([2, 3]).encoded())
+    var bench = Bench(entries: [entry], term: 1)
+    for _ in 0..<200 where bench.node.role == .learner { bench.tick(1) }
+    #expect(bench.node.role == .preCandidate)
+    for isPreVote in [true, false] {
+      let term = bench.node.term.rawValue + (isPreVote ? 1 : 0)
+      bench.hear(2, term: term, .voteReply(VoteReply(isGranted: true, isPreVote: isPreVote)))
+      #expect(bench.node.role == (isPreVote ? .preCandidate : .candidate), "it has no vote itself")
+      bench.hear(3, term: term, .voteReply(VoteReply(isGranted: true, isPreVote: isPreVote)))
+    }
+    #expect(bench.node.role == .leader)
+    bench.acknowledge(2, 2)
+    #expect(bench.node.commitIndex == .zero)
+    bench.acknowledge(3, 2)
+    #expect(bench.node.commitIndex == LogIndex(2) && bench.node.isRemoved)
   }
 
   /// B27: one that was removed while it was away is told when it asks for votes, and then is quiet;
