@@ -22,6 +22,7 @@ extension Clerk {
       guard !attempt.isLate, let pending = operations[id] else { return }
       return handle(refusal, of: pending, id, attempt)
     }
+    if parties[attempt.party]?.leaderless ?? 0 > 0 { parties[attempt.party]?.leaderless = 0 }
     guard work.isAnswered(by: reply.body) else {
       operations[id]?.mayHaveBeenApplied = work.isMutation
       operations[id]?.lastProblem = "\(endpoints[index].address) gave an answer to something else"
@@ -59,7 +60,10 @@ extension Clerk {
     _ refusal: Refusal, of pending: Pending, _ id: OperationID, _ attempt: Attempt
   ) {
     let address = endpoints[attempt.endpoint].address
-    if case .user(.toGroup) = pending.work, refusal.isAnswerOfGroup {
+    if case .user(.toGroup(_, _, let body)) = pending.work, refusal.isAnswerOfGroup {
+      // Every replica answers this one. A replica that lags, or that was removed and does not know
+      // it, would say the same for ever.
+      if case .shardData = body { passOver(address, of: attempt.party) }
       return finish(id, .reply(.refused(refusal)))
     }
     if case .user(.status) = pending.work {
@@ -115,10 +119,21 @@ extension Clerk {
     else {
       if let hint, hint != address { probeHinted(hint) }
       passOver(address, of: party)
+      missLeader(of: party)
       return pause(id)
     }
     operations[id]?.hops = pending.hops + 1
     enter(.ready, id)
+  }
+
+  /// Everybody was asked several times, and nobody leads or knows who does: these may be replicas
+  /// that were removed and still run, while the group consists of others.
+  private mutating func missLeader(of party: Party) {
+    parties[party]?.leaderless += 1
+    guard case .group = party, let count = parties[party]?.leaderless,
+      let replicas = parties[party]?.addresses.count
+    else { return }
+    if count % (4 * max(replicas, 1)) == 0 { requestRefresh() }
   }
 
   /// The leader knows best when it will be ready, so it is asked again; now and then another.

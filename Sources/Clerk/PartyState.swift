@@ -6,6 +6,8 @@ struct PartyState {
   var preferred: String?
   /// Addresses that failed since the last reply of any.
   var failures = 0
+  /// Replies since the last other one that named no leader who could be asked.
+  var leaderless = 0
   /// Its addresses, with what is under way and what failed.
   var pool: BackendPool
   /// As texts, in the order in which they were given; `pool` knows their one spelling.

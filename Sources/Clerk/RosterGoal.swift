@@ -19,6 +19,9 @@ package enum RosterGoal: Hashable, Sendable {
     case impossible(String)
   }
 
+  /// A removal that is refused stays refused until somebody does something else first.
+  package var isRemoval: Bool { if case .remove = self { true } else { false } }
+
   /// The next step on the way.
   package func next(_ roster: Roster) -> Step {
     switch self {

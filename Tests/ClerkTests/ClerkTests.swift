@@ -184,6 +184,51 @@ struct ClerkRoutingTests {
     #expect(try cluster.node("c:1").requests.isEmpty)
   }
 
+  @Test("a replica that cannot give a shard, perhaps for good, is passed over")
+  func staleSource() throws {
+    let cluster = try FakeCluster()
+    let record = try #require(cluster.configuration.groups[GroupID(1)])
+    let body = Request.Body.shardData(ShardID(1), left: ConfigNumber(1), cursor: [])
+    for address in ["g1:2", "g1:3"] {
+      try cluster.node(address).script = { _ in .reply(.refused(.wrongLeader(hint: "g1:1"))) }
+    }
+    let first = cluster.submit(.toGroup(GroupID(1), record, body))
+    cluster.runUntilFinished()
+    #expect(cluster.reply(first) == .shardChunk([1, 2, 3]))
+    try cluster.node("g1:1").script = { _ in .reply(.refused(.notReady)) }
+    for address in ["g1:2", "g1:3"] {
+      try cluster.node(address).script = { _ in .reply(.shardChunk([7])) }
+    }
+    let later = (0..<6).map { _ in
+      let id = cluster.submit(.toGroup(GroupID(1), record, body))
+      cluster.runUntilFinished()
+      return cluster.reply(id)
+    }
+    #expect(later.contains(.shardChunk([7])))
+  }
+
+  @Test("removed replicas that still run do not keep a client from finding the group")
+  func removedReplicasThatStillRun() throws {
+    let cluster = try FakeCluster()
+    cluster.put("a", "1")
+    cluster.runUntilFinished()
+    // All of group 2 are removed; another replica, which nobody here has heard of, leads.
+    for number in 1...3 {
+      try cluster.node("g2:\(number)").script = { _ in
+        .reply(.refused(.wrongLeader(hint: nil)))
+      }
+    }
+    let new = FakeNode("g2:4", GroupID(2), try cluster.node("g2:1").identity, leader: nil)
+    cluster.nodes["g2:4"] = new
+    let known = try #require(cluster.configuration.groups[GroupID(2)])
+    cluster.configuration.groups[GroupID(2)] = GroupRecord(
+      identity: known.identity, membershipIndex: 9,
+      replicas: [ReplicaAddress(id: ReplicaID(rawValue: 4), peer: "g2:4")])
+    let put = cluster.put("a", "2")
+    cluster.runUntilFinished()
+    #expect(cluster.reply(put) == .written(.written(version: 2)))
+  }
+
   @Test("the status of a dead node fails at once")
   func status() throws {
     let cluster = try FakeCluster()
