@@ -83,6 +83,21 @@ package struct PlantedBugs: OptionSet, Hashable, Sendable {
   package static let leaseOutlivesClockDrift = PlantedBugs(rawValue: 1 << 36)
   /// A lease is checked against the time before the turn waited for its inputs.
   package static let leaseCheckedBeforeIndex = PlantedBugs(rawValue: 1 << 37)
+  /// A leader changes the membership though neither the change before nor anything of its own term
+  /// is committed.
+  package static let configChangeBeforeOwnCommit = PlantedBugs(rawValue: 1 << 38)
+  /// A membership that is cut off the log stays in force.
+  package static let noRollbackOfTruncatedConfig = PlantedBugs(rawValue: 1 << 39)
+  /// A leader that was removed leads on.
+  package static let removedLeaderGoesOn = PlantedBugs(rawValue: 1 << 40)
+  /// A replica whose folder was made anew is taken for the one that it was.
+  package static let wipedReplicaVotes = PlantedBugs(rawValue: 1 << 41)
+  /// Learners become voters however much they lack.
+  package static let promoteBeforeCaughtUp = PlantedBugs(rawValue: 1 << 42)
+  /// A leader that hands over takes in writes.
+  package static let writesDuringTransfer = PlantedBugs(rawValue: 1 << 43)
+  /// In joint consensus a majority of the voters before commits alone.
+  package static let majorityOfOldMembersOnly = PlantedBugs(rawValue: 1 << 44)
 
   /// Every planted bug under the name that `shardkv-sim --bug` takes.
   package static let named: [(name: String, bug: PlantedBugs)] = [
@@ -124,5 +139,12 @@ package struct PlantedBugs: OptionSet, Hashable, Sendable {
     ("canary", .canary),
     ("lease-outlives-clock-drift", .leaseOutlivesClockDrift),
     ("lease-checked-before-index", .leaseCheckedBeforeIndex),
+    ("config-change-before-own-commit", .configChangeBeforeOwnCommit),
+    ("no-rollback-of-truncated-config", .noRollbackOfTruncatedConfig),
+    ("removed-leader-goes-on", .removedLeaderGoesOn),
+    ("wiped-replica-votes", .wipedReplicaVotes),
+    ("promote-before-caught-up", .promoteBeforeCaughtUp),
+    ("writes-during-transfer", .writesDuringTransfer),
+    ("majority-of-old-members-only", .majorityOfOldMembersOnly),
   ]
 }

@@ -52,7 +52,9 @@ extension RaftNode {
     }
     log.truncate(from: index)
     forgetHandouts(from: index)
-    _ = memberships.truncate(from: index)
+    if !settings.bugs.contains(.noRollbackOfTruncatedConfig) {
+      _ = memberships.truncate(from: index)
+    }
     return true
   }
 

@@ -15,8 +15,10 @@ extension RaftNode {
       case .overloaded: return .refused(.overloaded)
       }
     }
-    guard isReadyToServe else { return .refused(.notReady) }
-    guard isMembershipSettled else { return .refused(.changePending(membershipIndex)) }
+    if !settings.bugs.contains(.configChangeBeforeOwnCommit) {
+      guard isReadyToServe else { return .refused(.notReady) }
+      guard isMembershipSettled else { return .refused(.changePending(membershipIndex)) }
+    }
     switch change.applied(to: membership) {
     case .refused(let refusal): return .refused(refusal)
     case .becomes(var next):
@@ -42,7 +44,8 @@ extension RaftNode {
   private func risk(
     of change: MembershipChange, becoming next: Membership
   ) -> MembershipRefusal? {
-    for learner in change.promoting {
+    for learner in change.promoting
+    where !settings.bugs.contains(.promoteBeforeCaughtUp) {
       let match = leadership.position(of: learner).map { leadership.peers[$0].match } ?? .zero
       let lacks = log.last.index.rawValue - match.rawValue
       let isNear =
@@ -97,7 +100,7 @@ extension RaftNode {
     }
     for replica in leadership.leaving { send(.removed(at: membershipIndex), to: replica) }
     leadership.leaving = []
-    if membership.isVoter(id) { return }
+    if membership.isVoter(id) || settings.bugs.contains(.removedLeaderGoesOn) { return }
     removedAt = membershipIndex
     guard leadership.transfer == nil else { return }
     if transferLeadership(to: nil) != nil { becomeFollower(term: term, leader: nil) }

@@ -9,7 +9,9 @@ extension RaftNode {
   /// Why a proposal of so many bytes would not be taken now; `nil` if it would.
   package func refusal(bytes: Int) -> ProposalRefusal? {
     guard standing == .leader else { return .notLeader }
-    if let transfer = leadership.transfer { return .transferring(to: transfer.target) }
+    if let transfer = leadership.transfer, !settings.bugs.contains(.writesDuringTransfer) {
+      return .transferring(to: transfer.target)
+    }
     let uncommitted = leadership.uncommittedBytes
     if uncommitted > 0, uncommitted + bytes > settings.uncommittedBytesMax {
       return .overloaded(uncommittedBytes: uncommitted)
@@ -208,7 +210,10 @@ extension RaftNode {
   /// proves nothing (Raft §5.4.2, Figure 8).
   mutating func advanceCommit() {
     let own = settings.bugs.contains(.replyBeforeDisk) ? log.last.index : durable
-    let reached = Quorum.reached(membership) { voter in
+    let isHasty =
+      settings.bugs.contains(.majorityOfOldMembersOnly) && !membership.outgoing.isEmpty
+    let counted = isHasty ? Membership(voters: membership.outgoing) : membership
+    let reached = Quorum.reached(counted) { voter in
       if voter == id { return own.rawValue }
       return leadership.position(of: voter).map { leadership.peers[$0].match.rawValue } ?? 0
     }

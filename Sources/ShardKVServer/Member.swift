@@ -39,9 +39,14 @@ struct Member: Hashable, Sendable {
 }
 
 extension Membership {
+  /// The folder that the group knows a replica by.
+  package func incarnation(of replica: ReplicaID) -> Incarnation {
+    contexts[replica].flatMap { Member(replica, encoded: $0)?.incarnation } ?? .unknown
+  }
+
   /// The first membership of a group, by the folder of one of its first replicas; that of a joiner
   /// is empty, so that it never campaigns before a leader has told it whom it joins.
-  init(first identity: [ReplicaAddress], isJoiner: Bool) {
+  package init(first identity: [ReplicaAddress], isJoiner: Bool) {
     if isJoiner {
       self.init(voters: [])
     } else {

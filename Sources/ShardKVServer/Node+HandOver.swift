@@ -40,7 +40,9 @@ extension Node {
   /// Whether a request is to wait until it is known who leads. One that left the group is not told
   /// by the next leader that it leads, so nobody waits for that.
   var holdsRequests: Bool {
-    if raft.role == .leader { return isHandingOver }
+    if raft.role == .leader {
+      return isHandingOver && !settings.bugs.contains(.writesDuringTransfer)
+    }
     return raft.leader == nil && !raft.isRemoved && now.monotonic < holdDeadline
   }
 

@@ -14,7 +14,8 @@ struct AcceptedLink: Sendable {
     /// Nothing but a hello is allowed; closed at the deadline, monotonic nanoseconds.
     case stranger(deadline: UInt64)
     case client
-    case peer(ReplicaID)
+    /// A replica, and the folder that it greeted with.
+    case peer(ReplicaID, Incarnation)
   }
 
   var standing: Standing
@@ -110,14 +111,16 @@ extension Node {
         meetStranger(caller)
       }
       accepted[connection]?.decoder.limits = .conversation
-      accepted[connection]?.standing = hello.replica.map { .peer($0.from) } ?? .client
+      accepted[connection]?.standing =
+        hello.replica.map { .peer($0.from, $0.incarnation) }
+        ?? .client
       outbox.send(
         .welcome(
           Welcome(
             version: protocolVersions.upperBound, cluster: identity.cluster, group: identity.group,
             identity: identity.groupIdentity, replica: identity.replica,
             incarnation: identity.incarnation)), on: connection)
-    case (.peer(let replica), .raft(let message)):
+    case (.peer(let replica, _), .raft(let message)):
       guard message.from == replica, message.to == identity.replica else {
         return close(connection, "a message of another replica than the hello named")
       }
@@ -271,7 +274,7 @@ extension Node {
   private mutating func noteUnreachable(_ replica: ReplicaID) {
     guard raft.leader == replica else { return }
     let isConnected = accepted.values.contains {
-      if case .peer(replica) = $0.standing { true } else { false }
+      if case .peer(replica, _) = $0.standing { true } else { false }
     }
     if !isConnected { raft.suspectLeader() }
   }

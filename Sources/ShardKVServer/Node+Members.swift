@@ -26,8 +26,9 @@ extension Node {
     where peers[place].leavesAt == nil && !followed.includes(peers[place].address.id) {
       peers[place].leavesAt = now.monotonic + Self.strangerNanoseconds
     }
+    dismissImpostors()
     if let known = member(identity.replica)?.incarnation, known != .unknown,
-      known != identity.incarnation
+      known != identity.incarnation, !settings.bugs.contains(.wipedReplicaVotes)
     {
       leave(because: dismissal(of: identity.replica, identity.incarnation, known))
     }
@@ -79,7 +80,9 @@ extension Node {
 
   /// Why a replica with this folder is not who it says it is; `nil`: it may be.
   mutating func problem(of replica: ReplicaID, _ incarnation: Incarnation) -> String? {
-    if let known = member(replica)?.incarnation, known != .unknown, known != incarnation {
+    if let known = member(replica)?.incarnation, known != .unknown, known != incarnation,
+      !settings.bugs.contains(.wipedReplicaVotes)
+    {
       return dismissal(of: replica, incarnation, known)
     }
     if incarnation != .unknown,
@@ -97,6 +100,20 @@ extension Node {
       + "with folder \(known). One that lost its folder has forgotten its votes and cannot come "
       + "back under its old id: make a folder for a new id with 'shardkv-server init --join', run "
       + "it, then 'shardkv-cli group replace \(identity.group) \(replica) NEW=HOST:PORT'"
+  }
+
+  /// Connections of replicas that the membership now knows with another folder than they greeted
+  /// with: they were accepted when that was not known here.
+  private mutating func dismissImpostors() {
+    guard !settings.bugs.contains(.wipedReplicaVotes) else { return }
+    for connection in accepted.keys.sorted() {
+      guard case .peer(let replica, let found)? = accepted[connection]?.standing,
+        let known = member(replica)?.incarnation, known != .unknown, found != known
+      else { continue }
+      effects.rarePaths.insert(.impostorDismissed)
+      outbox.send(.dismissal(reason: dismissal(of: replica, found, known)), on: connection)
+      close(connection, nil)
+    }
   }
 
   /// The group does not know this replica's folder: it must not go on.

@@ -177,7 +177,7 @@ package struct Node<Service: NodeService>: Sendable where Service.Machine: Senda
         }
       }
     case .empty, .membership, .clock:
-      if entry.kind == .membership { effects.rarePaths.insert(.membershipApplied) }
+      if entry.kind == .membership { noteMembership(entry) }
       service.advanceClock(to: entry.stamp)
       applied = entry.index
     }
@@ -185,6 +185,13 @@ package struct Node<Service: NodeService>: Sendable where Service.Machine: Senda
       if proposal.term != entry.term { effects.rarePaths.insert(.proposalOverwritten) }
       reply(proposal.asker, answer)
     }
+  }
+
+  private mutating func noteMembership(_ entry: Entry) {
+    effects.rarePaths.insert(.membershipApplied)
+    guard settings.tellsWhatIsApplied, let membership = try? Membership(encoded: entry.payload)
+    else { return }
+    effects.memberships.append(AppliedMembership(entry: entry.id, membership: membership))
   }
 
   /// Tells of changes of role, and answers those who wait for what may never come.

@@ -30,6 +30,8 @@ package struct NodeEffects: Sendable {
   /// The commands applied in this turn, for those who watch; only if
   /// ``NodeSettings/tellsWhatIsApplied``.
   package var applied: [AppliedCommand] = []
+  /// The memberships that were committed and came by in this turn, in order; for the same.
+  package var memberships: [AppliedMembership] = []
   /// The rare ways that this turn took, for the same.
   package var rarePaths: RarePaths = []
 
@@ -41,6 +43,12 @@ package struct AppliedCommand: Sendable {
   package var entry: EntryID
   package var payload: [UInt8]
   package var outcome: Applied
+}
+
+/// A membership at its place in the log, as a replica found it there when it was committed.
+package struct AppliedMembership: Sendable {
+  package var entry: EntryID
+  package var membership: Membership
 }
 
 package struct NodeSync: Sendable {

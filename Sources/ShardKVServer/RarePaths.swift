@@ -20,6 +20,8 @@ package struct RarePaths: OptionSet, Sendable {
     "goodbyeReceived",
     // Reads.
     "readsUnderLease", "readsOnFollower",
+    // Members.
+    "impostorDismissed",
   ]
 
   private static func bit(_ position: Int) -> RarePaths { RarePaths(rawValue: 1 << position) }
@@ -69,4 +71,6 @@ package struct RarePaths: OptionSet, Sendable {
   static let readsUnderLease = bit(30)
   /// A leader told a replica at which index its reads are linearizable.
   static let readsOnFollower = bit(31)
+  /// A connection was closed because its replica came to be known with another folder.
+  static let impostorDismissed = bit(32)
 }

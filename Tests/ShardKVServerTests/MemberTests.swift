@@ -73,6 +73,28 @@ struct MemberTests {
     #expect(!node.closed.contains(again))
   }
 
+  /// Both were accepted while the group knew no folder of that replica: with the entry that names
+  /// one the other's connection ends, or its votes and acknowledgements would go on to count.
+  @Test func connectionOfAnotherFolderEndsWhenTheGroupLearnsTheRightOne() throws {
+    var node = try LoneNode<ShardGroupService>(group: 4)
+    node.pass(milliseconds: 2_000)
+    let impostor = node.accept(2)
+    node.receive(hello(71), on: impostor)
+    let right = node.accept(3)
+    node.receive(hello(70), on: right)
+    #expect(node.closed.isDisjoint(with: [impostor, right]))
+    let client = try node.client(1)
+    let address = ReplicaAddress(id: other, peer: "127.0.0.1:7112")
+    #expect(try node.ask(.membership(.add(address)), on: client) == .done(.zero))
+    node.pass(milliseconds: 200)
+    #expect(node.closed.contains(impostor))
+    #expect(!node.closed.contains(right))
+    guard case .dismissal? = try node.messages(on: impostor).last else {
+      Issue.record("closed without a word")
+      return
+    }
+  }
+
   @Test func whoIsDismissedByItsGroupStops() throws {
     var (node, _) = try leader()
     let connection = node.accept(2)
