@@ -192,8 +192,6 @@ extension App {
 }
 
 extension RosterGoal {
-  var isRemoval: Bool { if case .remove = self { true } else { false } }
-
   /// How far a new replica has come; `nil` where that is not what is waited for.
   func progress(_ roster: Roster) -> String? {
     switch self {

@@ -16,6 +16,10 @@ package struct ClusterPlan: Sendable {
   package var layout: ShardLayout
   /// The controllers first, then the shard groups.
   package var groups: [Group]
+  /// Folders have ids, as those that `init` makes, so that one that is made anew is told apart.
+  package var bindsFolders = false
+  /// Addresses of controllers that may come later, which everybody knows from the beginning.
+  package var spareControllers = 0
 
   /// Controllers and groups with so many replicas each; groups are numbered by `groupIDs`.
   package init(layout: ShardLayout, controllers: Int, groups: [(id: GroupID, replicas: Int)]) {
@@ -23,10 +27,7 @@ package struct ClusterPlan: Sendable {
     let all = [(id: GroupID.none, replicas: controllers)] + groups
     self.groups = all.map { group in
       let identity = GroupIdentity(rawValue: 0xA000 + UInt64(group.id.rawValue))
-      let members = (1...group.replicas).map { number in
-        let id = ReplicaID(rawValue: UInt64(group.id.rawValue) << 16 | UInt64(number))
-        return ReplicaAddress(id: id, peer: Self.name(group.id, number) + ":1")
-      }
+      let members = (1...group.replicas).map { Self.member(group.id, $0) }
       return Group(id: group.id, identity: identity, members: members)
     }
   }
@@ -36,11 +37,37 @@ package struct ClusterPlan: Sendable {
     group == .none ? "c\(number)" : "g\(group)-\(number)"
   }
 
-  package var controllerAddresses: [String] { groups[0].members.map(\.peer) }
+  package var controllerAddresses: [String] {
+    groups[0].members.map(\.peer)
+      + (0..<spareControllers).map { Self.address(.none, groups[0].members.count + 1 + $0) }
+  }
 
-  package func identity(of group: Group, member: ReplicaAddress) -> ReplicaIdentity {
+  package static func address(_ group: GroupID, _ number: Int) -> String {
+    name(group, number) + ":1"
+  }
+
+  /// The replica of a group with this number, counted from 1.
+  package static func member(_ group: GroupID, _ number: Int) -> ReplicaAddress {
+    ReplicaAddress(
+      id: ReplicaID(rawValue: UInt64(group.rawValue) << 16 | UInt64(number)),
+      peer: address(group, number))
+  }
+
+  /// What `init` writes into a folder.
+  /// - Parameters:
+  ///   - folder: counts the folders that this replica has had.
+  ///   - isJoiner: made for a group that exists.
+  package func identity(
+    of group: Group, member: ReplicaAddress, folder: Int = 0, isJoiner: Bool = false
+  ) -> ReplicaIdentity {
     ReplicaIdentity(
       cluster: cluster, group: group.id, groupIdentity: group.identity, replica: member.id,
-      members: group.members, layout: layout)
+      members: isJoiner ? [member] : group.members, layout: layout,
+      incarnation: bindsFolders ? Self.incarnation(member.id, folder) : .unknown,
+      isJoiner: isJoiner)
+  }
+
+  package static func incarnation(_ replica: ReplicaID, _ folder: Int) -> Incarnation {
+    Incarnation(rawValue: replica.rawValue << 8 | UInt64(folder + 1))
   }
 }

@@ -17,6 +17,28 @@ package struct NodeObservation: Sendable {
   package var promises: HardState
   /// The term of the entry at `appliedIndex`, if it is still in the log.
   package var appliedTerm: Term?
+  package var lastIndex: LogIndex
+  /// Where the membership in force stands, and whether it is committed and not joint.
+  package var membershipIndex: LogIndex
+  package var isSettled: Bool
+  /// It leads though a membership without it is committed.
+  package var leadsAsStranger: Bool
+  package var transferTarget: ReplicaID?
+}
+
+/// A host with one of the folders that it had: what promises are kept by.
+package struct HostLife: Hashable, Sendable, CustomStringConvertible {
+  package var host: Int
+  package var folder: Int
+
+  package init(_ host: SimulatedHost) {
+    self.host = host.index
+    folder = host.folder
+  }
+
+  package var description: String {
+    "host \(host)" + (folder == 0 ? "" : " with folder \(folder)")
+  }
 }
 
 /// The answer that each write of a run was applied with, wherever its shard was at that time.
@@ -32,7 +54,7 @@ package final class GroupWatch {
   private let fail: (String) -> Void
 
   /// The host that led in a term.
-  private var leaderOfTerm: [UInt64: Int] = [:]
+  private var leaderOfTerm: [UInt64: HostLife] = [:]
   /// Term and checksum of the command at an index, as the first replica applied it; 0 where nobody
   /// applied a command.
   private var commands: [UInt64] = []
@@ -41,8 +63,12 @@ package final class GroupWatch {
   /// The term of the committed entry at an index, of whatever kind.
   private var termOfIndex: [Term?] = []
   /// By host.
-  private var durablePromises: [HardState?] = []
+  private var durablePromises: [(folder: Int, promises: HardState)?] = []
   private var lastSeen: [(incarnation: Int, observation: NodeObservation)?] = []
+  /// The memberships that were committed.
+  package internal(set) var memberships: MembershipWatch
+  /// The end of the log of each leader that was removed, by its term.
+  private var strangersLast: [UInt64: LogIndex] = [:]
   private let ledger: WriteLedger
   private var didHandOver = false
   /// The chunks of moving shards in the log; only ever asked whether one is among them.
@@ -59,31 +85,36 @@ package final class GroupWatch {
   /// The host that applied furthest.
   package private(set) var furthestHost: Int?
 
-  package init(group: GroupID, ledger: WriteLedger, fail: @escaping (String) -> Void) {
+  package init(
+    group: GroupID, members: Membership, ledger: WriteLedger, fail: @escaping (String) -> Void
+  ) {
     self.group = group
+    memberships = MembershipWatch(members)
     self.ledger = ledger
     self.fail = fail
   }
 
   /// `isSettled`: the node waits for no sync, so that what it shows is durable.
   package func observe(
-    _ observation: NodeObservation, host: Int, incarnation: Int, isSettled: Bool, name: String
+    _ observation: NodeObservation, life: HostLife, incarnation: Int, isSettled: Bool, name: String
   ) {
+    let host = life.host
     if host >= lastSeen.count {
       lastSeen.append(contentsOf: repeatElement(nil, count: host + 1 - lastSeen.count))
       durablePromises.append(
         contentsOf: repeatElement(nil, count: lastSeen.count - durablePromises.count))
     }
-    checkPromises(observation.promises, host, isSettled, name)
+    checkPromises(observation.promises, life, isSettled, name)
     if observation.role == .leader {
-      let leader = leaderOfTerm.updateValue(host, forKey: observation.term.rawValue)
+      let leader = leaderOfTerm.updateValue(life, forKey: observation.term.rawValue)
       if leader == nil {
         leaderChanges += 1
         didElect?(host)
       }
-      if let leader, leader != host {
-        fail("hosts \(leader) and \(host) (\(name)) both led in term \(observation.term)")
+      if let leader, leader != life {
+        fail("\(leader) and \(life) (\(name)) both led in term \(observation.term)")
       }
+      if observation.leadsAsStranger { checkStranger(observation, name) }
     }
     if let last = lastSeen[host], last.incarnation == incarnation {
       if observation.term < last.observation.term
@@ -94,6 +125,7 @@ package final class GroupWatch {
         fail("\(name) went back: \(last.observation) then \(observation)")
       }
       checkCommit(observation, after: last.observation, name)
+      checkTransfer(observation, after: last.observation, name)
     }
     if let term = observation.appliedTerm {
       let index = Int(clamping: observation.appliedIndex.rawValue)
@@ -134,16 +166,40 @@ package final class GroupWatch {
 
   /// One vote in a term, and no term that is left is come back to, over the replica's whole life.
   private func checkPromises(
-    _ promises: HardState, _ host: Int, _ isSettled: Bool, _ name: String
+    _ promises: HardState, _ life: HostLife, _ isSettled: Bool, _ name: String
   ) {
-    if let kept = durablePromises[host] {
+    if let (folder, kept) = durablePromises[life.host], folder == life.folder {
       let forgotVote =
         kept.term == promises.term && kept.vote != nil && kept.vote != promises.vote
       if promises.term < kept.term || forgotVote {
         fail("\(name) promised \(kept) and now shows \(promises)")
       }
     }
-    if isSettled { durablePromises[host] = promises }
+    if isSettled { durablePromises[life.host] = (life.folder, promises) }
+  }
+
+  /// A leader that was removed hands over and takes in nothing more.
+  private func checkStranger(_ observation: NodeObservation, _ name: String) {
+    let last = strangersLast[observation.term.rawValue] ?? observation.lastIndex
+    strangersLast[observation.term.rawValue] = last
+    if observation.lastIndex > last {
+      fail(
+        "\(name) was removed, leads all the same, and its log went on from \(last) to "
+          + "\(observation.lastIndex)")
+    }
+  }
+
+  /// From the beginning of a transfer to its end a leader takes in nothing.
+  private func checkTransfer(
+    _ observation: NodeObservation, after last: NodeObservation, _ name: String
+  ) {
+    guard let target = last.transferTarget, observation.transferTarget == target,
+      observation.role == .leader, last.term == observation.term,
+      observation.lastIndex > last.lastIndex
+    else { return }
+    fail(
+      "\(name) hands its leadership to \(target), and its log went on from \(last.lastIndex) to "
+        + "\(observation.lastIndex)")
   }
 
   /// The same command at an index everywhere, and the same answer to a write however often it is in

@@ -11,6 +11,8 @@ package protocol SimulatedNode: SimulatedProcess {
   var observation: NodeObservation { get }
   func stateHash() -> UInt64
   func shardReports() -> [NodeStatus.ShardReport]
+  /// The membership that is in force for it, committed or not.
+  var membership: Membership { get }
   /// What it is and what it knows of its group, for reports.
   var summary: String { get }
   /// What it counted since it started.
@@ -60,6 +62,8 @@ where Service.Machine: Sendable {
 
   package func shardReports() -> [NodeStatus.ShardReport] { node.service.shardReports() }
 
+  package var membership: Membership { node.raft.membership }
+
   package var summary: String {
     let raft = node.raft
     let peers = raft.progress.map { "\($0)" }.joined(separator: "; ")
@@ -82,6 +86,11 @@ extension NodeObservation {
       role: node.raft.role, term: node.raft.term, commitIndex: node.raft.commitIndex,
       appliedIndex: node.applied, configuration: node.service.configurationNumber,
       promises: node.raft.hardState,
-      appliedTerm: node.applied == .zero ? nil : node.raft.term(at: node.applied))
+      appliedTerm: node.applied == .zero ? nil : node.raft.term(at: node.applied),
+      lastIndex: node.raft.lastIndex, membershipIndex: node.raft.membershipIndex,
+      isSettled: node.raft.isMembershipSettled,
+      leadsAsStranger: node.raft.role == .leader && node.raft.isMembershipSettled
+        && !node.raft.membership.isVoter(node.raft.id),
+      transferTarget: node.raft.transferTarget)
   }
 }

@@ -13,6 +13,8 @@ package final class SimulatedCluster {
     /// The position of its group in ``ClusterPlan/groups``.
     package let group: Int
     package let member: ReplicaAddress
+    /// Counted from 1 in its group.
+    package let number: Int
     package var node: (any SimulatedNode)? { host.process as? any SimulatedNode }
   }
 
@@ -28,7 +30,7 @@ package final class SimulatedCluster {
   package private(set) var clients: [Client] = []
   package private(set) var watches: [GroupWatch] = []
   package private(set) var handOvers = 0
-  package private(set) var quorumChecks = 0
+  package internal(set) var quorumChecks = 0
   /// How many turns took each of ``RarePaths/names``.
   package private(set) var rarePaths = Array(repeating: 0, count: RarePaths.names.count)
 
@@ -40,6 +42,10 @@ package final class SimulatedCluster {
   /// By host; `nil` for those of clients.
   private var replicaOfHost: [Int?] = []
   private let ledger = WriteLedger()
+  /// Called with a leader that put a membership into its log.
+  package var didChangeMembership: ((SimulatedHost) -> Void)?
+  /// Where the membership in force stood when each of ``replicas`` was last looked at.
+  var membershipSeen: [(life: HostLife, index: LogIndex, isCommitted: Bool)?] = []
   private var lastCommit: [LogIndex] = []
   /// The group that serves each shard, as far as that group's furthest replica has applied.
   private var server: [GroupID]
@@ -54,40 +60,75 @@ package final class SimulatedCluster {
     simulator = Simulator(seed: seed)
     server = Array(repeating: .none, count: plan.layout.shardCount)
     for (position, group) in plan.groups.enumerated() {
+      let members = Membership(voters: group.members.map(\.id))
       watches.append(
-        GroupWatch(group: group.id, ledger: ledger) { [unowned simulator] message in
+        GroupWatch(group: group.id, members: members, ledger: ledger) {
+          [unowned simulator] message in
           simulator.fail(.wrongResult, "group \(group.id): \(message)")
         })
       lastCommit.append(.zero)
-      for (number, member) in group.members.enumerated() {
-        addReplica(position, member, name: ClusterPlan.name(group.id, number + 1))
-      }
+      for number in group.members.indices { addReplica(position, number + 1) }
     }
     simulator.didTurn = { [unowned self] host, effects in observe(host, effects) }
   }
 
-  private func addReplica(_ position: Int, _ member: ReplicaAddress, name: String) {
+  private func addReplica(_ position: Int, _ number: Int) {
     let settings = self.settings
-    let isController = plan.groups[position].id == .none
-    let host = simulator.addHost(name: name, address: member.peer) {
-      [unowned simulator] host, now in
+    let group = plan.groups[position]
+    let member = ClusterPlan.member(group.id, number)
+    let isController = group.id == .none
+    let host = simulator.addHost(
+      name: ClusterPlan.name(group.id, number), address: member.peer
+    ) { [unowned simulator] host, now in
       let seed = simulator.generator.next()
       if isController {
         return try NodeProcess<ControllerService>(host, settings, seed: seed, now: now)
       }
       return try NodeProcess<ShardGroupService>(host, settings, seed: seed, now: now)
     }
-    let identity = plan.identity(of: plan.groups[position], member: member)
-    do {
-      for effect in Journal.format(identity, settings: settings.journal) {
-        try host.disk.execute(effect)
-      }
-    } catch {
-      simulator.fail(.wrongResult, "\(name) cannot be made: \(error)")
-    }
+    let replica = Replica(host: host, group: position, member: member, number: number)
     while replicaOfHost.count < host.index { replicaOfHost.append(nil) }
     replicaOfHost.append(replicas.count)
-    replicas.append(Replica(host: host, group: position, member: member))
+    replicas.append(replica)
+    membershipSeen.append(nil)
+    format(replica, isJoiner: number > group.members.count)
+  }
+
+  /// Makes the folder of a replica, as `init` does.
+  private func format(_ replica: Replica, isJoiner: Bool) {
+    let identity = plan.identity(
+      of: plan.groups[replica.group], member: replica.member, folder: replica.host.folder,
+      isJoiner: isJoiner)
+    do {
+      for effect in Journal.format(identity, settings: settings.journal) {
+        try replica.host.disk.execute(effect)
+      }
+    } catch {
+      simulator.fail(.wrongResult, "\(replica.host.name) cannot be made: \(error)")
+    }
+  }
+
+  /// A new replica for a group that exists; nobody has started it.
+  package func addJoiner(to position: Int) -> Replica {
+    addReplica(position, 1 + replicas.count { $0.group == position })
+    let replica = replicas[replicas.count - 1]
+    replica.host.disk.remembersWrites = replicas[0].host.disk.remembersWrites
+    return replica
+  }
+
+  /// A replica that is down loses its folder, and with `remade` somebody makes a new one under its
+  /// old id: as it was made at first, or for the group that exists.
+  package func loseFolder(of replica: Replica, remade: Bool, isJoiner: Bool) {
+    invariant(!replica.host.isUp, "\(replica.host.name) runs while its folder is lost")
+    replica.host.disk.loseEverything()
+    replica.host.isWiped = true
+    replica.host.folder += 1
+    simulator.trace("\(replica.host.name) lost its folder\(remade ? ", which is made anew" : "")")
+    if remade { format(replica, isJoiner: isJoiner) }
+  }
+
+  package func isReplica(_ host: Int) -> Bool {
+    host < replicaOfHost.count && replicaOfHost[host] != nil
   }
 
   package func startAll() {
@@ -143,9 +184,11 @@ package final class SimulatedCluster {
     let watch = watches[position]
     let observation = node.observation
     let wasFurthest = watch.furthest
+    for next in effects.memberships { noteCommitted(next, of: replicas[index]) }
+    noteMembership(observation, of: index, node)
     watch.observe(
-      observation, host: host.index, incarnation: host.incarnation, isSettled: host.sync == nil,
-      name: host.name)
+      observation, life: HostLife(host), incarnation: host.incarnation,
+      isSettled: host.sync == nil, name: host.name)
     for command in effects.applied { watch.applied(command, name: host.name) }
     guard !effects.applied.isEmpty else { return }
     if observation.appliedIndex.rawValue % hashInterval == 0 {
@@ -155,7 +198,12 @@ package final class SimulatedCluster {
     if observation.appliedIndex > wasFurthest {
       if watch.group != .none { checkServers(node, watch) }
       commitsSeen += 1
-      if commitsSeen % quorumCheckInterval == 0 { checkQuorum(position, observation.commitIndex) }
+      if commitsSeen % quorumCheckInterval == 0 {
+        checkQuorum(
+          position, observation.commitIndex,
+          of: observation.role == .leader
+            ? node.membership : watch.memberships.membership(at: observation.commitIndex))
+      }
     }
   }
 
@@ -180,32 +228,6 @@ package final class SimulatedCluster {
     }
   }
 
-  /// What is committed is on the disks of a quorum, even if all lost their power now.
-  private func checkQuorum(_ position: Int, _ index: LogIndex) {
-    quorumChecks += 1
-    let members = replicas.filter { $0.group == position }
-    let holders = members.count { replica in
-      // What a disk lost by itself was there: the others must be enough without it.
-      if replica.host.isDamaged { return true }
-      let disk = replica.host.disk.afterLosingEverythingUnsynced()
-      do {
-        let state = try Journal.recover(disk.reader, settings: settings.journal).state
-        let last = state.entries.last?.index ?? .zero
-        return max(last, state.snapshot?.last.index ?? .zero) >= index
-      } catch {
-        simulator.fail(
-          .wrongResult, "\(replica.host.name) could not start after losing its power: \(error)")
-        return false
-      }
-    }
-    if 2 * holders <= members.count {
-      simulator.fail(
-        .wrongResult,
-        "group \(plan.groups[position].id): entry \(index) is committed and durable on only "
-          + "\(holders) of \(members.count)")
-    }
-  }
-
   /// What every replica is and knows, a line each, for reports.
   package var summary: String {
     replicas.map { replica in
@@ -215,36 +237,5 @@ package final class SimulatedCluster {
       return "\(replica.host.name): \(replica.node?.summary ?? "down") "
         + (shards ?? []).joined(separator: " ")
     }.joined(separator: "\n")
-  }
-
-  /// What is missing until every replica of every group is up to date and nothing moves; `nil` when
-  /// nothing is. Only replicas in `core` are looked at, by their hosts, and none that gave up.
-  package func disagreement(among groups: [GroupID], core: [Bool]? = nil) -> String? {
-    for (position, group) in plan.groups.enumerated() {
-      let members = replicas.filter {
-        $0.group == position && !$0.host.isGivenUp && core?[$0.host.index] ?? true
-      }
-      let nodes = members.compactMap(\.node)
-      guard nodes.count == members.count else { return "a replica of group \(group.id) is down" }
-      guard nodes.contains(where: { $0.observation.role == .leader }) else {
-        return "group \(group.id) has no leader"
-      }
-      guard Set(nodes.map(\.observation.appliedIndex.rawValue)).count == 1 else {
-        return "replicas of group \(group.id) applied up to "
-          + "\(nodes.map(\.observation.appliedIndex))"
-      }
-      guard Set(nodes.map { $0.stateHash() }).count == 1 else {
-        return "replicas of group \(group.id) differ in state"
-      }
-      guard groups.contains(group.id), let node = nodes.first else { continue }
-      guard node.observation.configuration == configuration else {
-        return "group \(group.id) is in configuration \(node.observation.configuration) of "
-          + "\(configuration)"
-      }
-      if let report = node.shardReports().first(where: { $0.status != .serving }) {
-        return "shard \(report.shard) of group \(group.id) is \(report.status.name)"
-      }
-    }
-    return nil
   }
 }

@@ -6,6 +6,13 @@ package struct DiskCounters: Sendable {
   /// Disks whose bytes changed by themselves, and how many of them were refused for it.
   package var damages = 0
   package var refusals = 0
+  /// Folders that were lost, and how often a process with a new one or none was refused.
+  package var wipes = 0
+  package var wipedRefusals = 0
+  /// Writes that landed at a wrong place.
+  package var misdirected = 0
+  /// Damaged disks that a process started on at once and was none the worse for.
+  package var harmless = 0
 
   package init() {}
 }

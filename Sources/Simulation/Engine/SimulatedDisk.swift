@@ -14,7 +14,7 @@ package struct SimulatedDisk: Sendable {
   /// Disks write whole sectors: a torn write keeps some of them and loses the others.
   package static let sectorBytes = 512
 
-  private struct Change {
+  struct Change {
     enum Kind {
       case write(offset: Int, bytes: [UInt8])
       case truncate(size: Int)
@@ -24,7 +24,7 @@ package struct SimulatedDisk: Sendable {
     var kind: Kind
   }
 
-  private struct File {
+  struct File {
     /// As a running process reads it.
     var content: [UInt8] = []
     /// As it certainly is after a crash, before `pending`.
@@ -43,8 +43,8 @@ package struct SimulatedDisk: Sendable {
   }
 
   /// Files stay at their place for as long as the disk lives; names point to them.
-  private var files: [File] = []
-  private var names: [String: Int] = [:]
+  var files: [File] = []
+  var names: [String: Int] = [:]
   private var durableNames: [String: Int] = [:]
   private var pendingNames: [FolderChange] = []
 
@@ -55,6 +55,12 @@ package struct SimulatedDisk: Sendable {
   package private(set) var tornWrites = 0
   /// Nothing more can be written; what is there can be read, renamed, removed and synced.
   package var isFull = false
+
+  /// The last writes are remembered, so that one of them can turn out to have gone astray.
+  package var remembersWrites = false
+  var remembered: [RememberedWrite] = []
+  /// Files that were synced so far.
+  private var syncCount = 0
 
   package init() {}
 
@@ -87,6 +93,7 @@ package struct SimulatedDisk: Sendable {
       guard let start = Int(exactly: offset) else {
         throw Refusal(description: "write \(name) at \(offset): beyond any file")
       }
+      if remembersWrites { remember(file, start, bytes, syncs: syncCount) }
       note(.write(offset: start, bytes: bytes), in: file)
     case .truncate(let name, let size):
       let file = try place(of: name, for: "truncate")
@@ -96,6 +103,7 @@ package struct SimulatedDisk: Sendable {
       note(.truncate(size: size), in: file)
     case .sync(let name):
       syncFile(try place(of: name, for: "sync"), covered)
+      syncCount += 1
     case .rename(let name, let newName):
       let file = try place(of: name, for: "rename")
       names[name] = nil
@@ -145,6 +153,16 @@ package struct SimulatedDisk: Sendable {
     names = durableNames
     for file in files.indices { files[file].content = files[file].durable }
     dropUnnamedFiles()
+  }
+
+  /// The whole folder is gone, as after a new disk was put in. Counts go on.
+  package mutating func loseEverything() {
+    files = []
+    names = [:]
+    durableNames = [:]
+    pendingNames = []
+    remembered = []
+    isFull = false
   }
 
   /// The disk as the most forgetful crash at this moment would leave it.
@@ -245,7 +263,7 @@ package struct SimulatedDisk: Sendable {
     }
   }
 
-  private static func apply(_ kind: Change.Kind, to content: inout [UInt8]) {
+  static func apply(_ kind: Change.Kind, to content: inout [UInt8]) {
     switch kind {
     case .truncate(let size):
       if size < content.count {

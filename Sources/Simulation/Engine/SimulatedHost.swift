@@ -32,6 +32,12 @@ package final class SimulatedHost {
   package internal(set) var isDamaged = false
   /// It found the damage and stays down for good.
   package internal(set) var isGivenUp = false
+  /// Its folder was lost: whatever runs here has forgotten what its replica promised.
+  package internal(set) var isWiped = false
+  /// Folders that this host has had before this one.
+  package internal(set) var folder = 0
+  /// Nobody starts it any more, or ever did.
+  package var isRetired = false
   /// Why its process ended itself, if its group did not know its folder.
   package internal(set) var dismissal: String?
 
@@ -59,6 +65,9 @@ package final class SimulatedHost {
   }
 
   package var isUp: Bool { process != nil }
+
+  /// What its replica promised is still there, as far as its disk can tell.
+  package var isIntact: Bool { !isWiped && !isGivenUp && !isRetired }
 
   /// What the next turn begins with: all that waits, or, where the mail is split, what came over
   /// some of the connections, as for a loop that reads what it finds first.

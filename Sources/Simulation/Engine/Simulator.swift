@@ -48,8 +48,10 @@ package final class Simulator {
   package private(set) var turnCount = 0
   package private(set) var crashes = 0
   package private(set) var restarts = 0
+  /// Processes that ended because they were asked to.
+  package private(set) var drains = 0
   /// Faults of disks that made a difference.
-  package private(set) var diskCounters = DiskCounters()
+  package internal(set) var diskCounters = DiskCounters()
   /// The first thing that went wrong: the run is over.
   package private(set) var failure: SimulationFailure?
   /// Depends on everything that happened: equal for equal seeds, in every process.
@@ -60,6 +62,8 @@ package final class Simulator {
   package var powerCutInSync: ((SimulatedHost) -> Void)?
   /// A process that was stopped finds a part of its mail in its first turn, and the rest later.
   package var splitsMailAfterPauses = false
+  /// Called when a process has ended because it was asked to.
+  package var didDrain: ((SimulatedHost) -> Void)?
   /// Gets a line for everything that happens.
   package var tracer: ((String) -> Void)?
 
@@ -212,12 +216,21 @@ package final class Simulator {
     if let sync = effects.sync { startSync(sync, on: host) }
     switch effects.stop {
     case nil: break
-    case .drained: crash(host, losesUnsynced: false, silently: false)
+    case .drained:
+      drains += 1
+      crash(host, losesUnsynced: false, silently: false)
+      didDrain?(host)
     case .failed(let reason) where host.isDamaged:
       giveUp(host, reason)
       crash(host, losesUnsynced: false, silently: false)
     case .dismissed(let reason):
       host.dismissal = reason
+      if host.folder > 0 {
+        diskCounters.wipedRefusals += 1
+        trace("\(host.name) is dismissed")
+      } else {
+        fail(.wrongResult, "\(host.name) was dismissed with the folder it always had: \(reason)")
+      }
       crash(host, losesUnsynced: false, silently: false)
     case .failed(let reason): fail(.wrongResult, "\(host.name) stopped itself: \(reason)")
     }
@@ -253,19 +266,6 @@ package final class Simulator {
     trace("\(host.name) refuses to go on with its disk: \(reason)")
     diskCounters.refusals += 1
     host.isGivenUp = true
-  }
-
-  /// Flips a few bits of the files of a process that is down.
-  package func damage(_ host: SimulatedHost) {
-    let names = host.disk.fileNames
-    guard !host.isUp, !names.isEmpty else { return }
-    host.isDamaged = true
-    diskCounters.damages += 1
-    for _ in 0..<generator.next(in: 1...4) {
-      let name = names[generator.next(in: 0..<names.count)]
-      let count = host.disk.contents(of: name)?.count ?? 0
-      if count > 0 { host.disk.flipBit(of: name, at: generator.next(in: 0..<8 * count)) }
-    }
   }
 
   private func startSync(_ sync: NodeSync, on host: SimulatedHost) {
@@ -322,7 +322,7 @@ package final class Simulator {
 
   /// Starts the process from the disk's bytes.
   package func start(_ host: SimulatedHost) {
-    guard !host.isUp, !host.isGivenUp, let boot = host.boot else { return }
+    guard !host.isUp, !host.isGivenUp, !host.isRetired, let boot = host.boot else { return }
     host.incarnation += 1
     host.inbox = []
     host.isTurnScheduled = false
@@ -338,6 +338,9 @@ package final class Simulator {
     } catch let refusal as SimulatedDisk.Refusal where refusal.isForLackOfRoom {
       diskCounters.fullStops += 1
       trace("\(host.name) cannot start: \(refusal)")
+    } catch  where host.isWiped {
+      diskCounters.wipedRefusals += 1
+      trace("\(host.name) does not start: \(error)")
     } catch  where host.isDamaged {
       giveUp(host, "\(error)")
     } catch {
@@ -373,14 +376,6 @@ package final class Simulator {
     host.incarnation += 1
     network.crash(host.index, silently: silently, now: now)
     collectFromNetwork()
-  }
-
-  /// Asks the process to end, as SIGTERM does.
-  package func terminate(_ host: SimulatedHost) {
-    guard host.isUp else { return }
-    trace("\(host.name) is asked to stop")
-    host.inbox.append(.stop)
-    scheduleTurn(host)
   }
 
   /// Changes a way of the network and takes note of what follows from it.

@@ -36,10 +36,61 @@ extension Nemesis {
   /// Bits change under a process that is down: it may not come back. At most one in a group, and in
   /// none that could not do without it.
   func damageDisk() {
+    guard let replica = expendable() else { return }
+    crash(replica.host)
+    guard options.changesMembers else { return simulator.damage(replica.host) }
+    guard cluster.canLose(replica, comesBack: false) else { return }
+    simulator.damage(replica.host)
+    simulator.restartDamaged(replica.host)
+  }
+
+  private func expendable() -> SimulatedCluster.Replica? {
     let replica = cluster.replicas[generator.next(in: 0..<cluster.replicas.count)]
     let members = cluster.replicas.filter { $0.group == replica.group }
-    guard members.count > 2, !members.contains(where: \.host.isDamaged) else { return }
-    crash(replica.host)
-    simulator.damage(replica.host)
+    guard members.count > 2, !members.contains(where: \.host.isDamaged) else { return nil }
+    return replica
+  }
+
+  /// The power is cut, and a write that was synced turns out to be at a wrong place.
+  func misdirectWrite() {
+    guard let replica = expendable() else { return }
+    crash(replica.host, losesPower: true)
+    guard cluster.canLose(replica, comesBack: false) else { return }
+    if simulator.misdirectWrite(of: replica.host) { simulator.restartDamaged(replica.host) }
+  }
+
+  /// A folder is gone. Mostly somebody makes a new one under the old id, as a script does that runs
+  /// `init` wherever there is none.
+  func wipeFolder() {
+    let host = victim()
+    guard let replica = cluster.replicas.first(where: { $0.host === host }) else { return }
+    crash(host, losesPower: true)
+    guard cluster.canLose(replica, comesBack: true) else { return }
+    simulator.noteWipe()
+    cluster.loseFolder(
+      of: replica, remade: generator.chance(0.8), isJoiner: generator.chance(0.3))
+    later(options.downTime) { $0.simulator.start(host) }
+  }
+
+  /// As a supervisor does that restarts nodes one after the other.
+  func drainOne() {
+    let host = victim()
+    guard host.isUp else { return }
+    counters.drains += 1
+    simulator.terminate(host)
+    later(options.downTime) { $0.simulator.start(host) }
+  }
+
+  /// A leader that has just begun to change its group has an entry that nobody else has.
+  func strikeChanger(_ host: SimulatedHost) {
+    guard isActive, generator.chance(options.memberStrikeChance) else { return }
+    counters.struckChangers += 1
+    later(0...20) { nemesis in
+      if nemesis.generator.chance(0.5) {
+        nemesis.crash(host)
+      } else {
+        nemesis.separate(lonely: host.index)
+      }
+    }
   }
 }

@@ -1,4 +1,5 @@
 import Basics
+import Raft
 
 /// The ends of faults.
 extension Nemesis {
@@ -9,14 +10,19 @@ extension Nemesis {
     for replica in cluster.replicas { restore(replica.host) }
   }
 
-  /// No more faults, and those within a core are over for good: a majority of each group and all
+  /// No more faults, and those within a core are over for good: a quorum of each group and all
   /// clients; nobody whose disk is damaged. Everybody else is gone for good, or cut off, or can
-  /// only speak, or can only listen.
+  /// only speak, or can only listen. Some of those that are no members stay in touch: they must do
+  /// no harm.
   /// - Returns: whether each host is in the core.
   func healCore() -> [Bool] {
     calm()
-    var isInCore = simulator.hosts.map { $0.index >= cluster.replicas.count }
+    var isInCore = simulator.hosts.map { !cluster.isReplica($0.index) }
     for group in cluster.plan.groups.indices {
+      if options.changesMembers {
+        for host in coreOfMembers(group) { isInCore[host] = true }
+        continue
+      }
       var members = cluster.replicas.filter { $0.group == group }.map(\.host.index)
       let majority = members.count / 2 + 1
       members.removeAll { simulator.hosts[$0].isDamaged }
@@ -35,6 +41,32 @@ extension Nemesis {
       }
     }
     return isInCore
+  }
+
+  /// A quorum of every membership that it goes by itself, some more members perhaps, and some that
+  /// are no members.
+  private func coreOfMembers(_ group: Int) -> [Int] {
+    var others = cluster.intactMembers(of: group).filter { !$0.host.isDamaged }
+    var core: [SimulatedCluster.Replica] = []
+    var believed = [cluster.watches[group].memberships.current]
+    func isQuorum() -> Bool {
+      believed.allSatisfy { membership in
+        Quorum.holds(membership) { voter in core.contains { $0.member.id == voter } }
+      }
+    }
+    while !others.isEmpty, !isQuorum() || generator.chance(0.3) {
+      let next = others.remove(at: generator.next(in: 0..<others.count))
+      core.append(next)
+      if let membership = cluster.membershipInForce(next), !membership.voters.isEmpty {
+        believed.append(membership)
+      }
+    }
+    let members = cluster.watches[group].memberships.current
+    let strangers = cluster.replicas.filter { replica in
+      replica.group == group && generator.chance(0.5)
+        && (replica.host.isWiped || !members.includes(replica.member.id))
+    }
+    return (core + strangers).map(\.host.index)
   }
 
   private func calm() {

@@ -12,7 +12,7 @@ extension Nemesis {
     let hosts = simulator.hosts.map(\.index)
     let share = generator.chance(0.5) ? 0.5 : 0.2
     let side = hosts.map { host in
-      let isClient = host >= cluster.replicas.count
+      let isClient = !cluster.isReplica(host)
       return if let lonely, !isClient { host == lonely } else { generator.chance(share) }
     }
     let oneWay = generator.chance(options.oneWayShare)

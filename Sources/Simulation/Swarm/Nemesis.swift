@@ -17,6 +17,8 @@ package final class Nemesis {
     package var graphs = 0
     package var flaps = 0
     package var drifts = 0
+    package var drains = 0
+    package var struckChangers = 0
     package init() {}
   }
 
@@ -53,6 +55,19 @@ package final class Nemesis {
     every(options.damagePause) { $0.damageDisk() }
     every(options.graphPause) { $0.drawGraph() }
     every(options.flapPause) { $0.flap() }
+    every(options.misdirectPause) { $0.misdirectWrite() }
+    every(options.drainPause) { $0.drainOne() }
+    every(options.wipePause) { $0.wipeFolder() }
+    if options.misdirectPause > 0 {
+      for replica in cluster.replicas { replica.host.disk.remembersWrites = true }
+    }
+    // A supervisor starts what ended by request, also when the faults are over.
+    simulator.didDrain = { [unowned self] host in
+      simulator.after(200 * nanosecondsPerMillisecond) { [unowned self] in simulator.start(host) }
+    }
+    if options.memberStrikeChance > 0 {
+      cluster.didChangeMembership = { [unowned self] host in strikeChanger(host) }
+    }
     if options.strikeChance > 0 {
       for watch in cluster.watches {
         watch.didElect = { [unowned self] host in strike(simulator.hosts[host]) }
@@ -103,7 +118,7 @@ package final class Nemesis {
     crash(host, losesPower: generator.chance(options.powerCutShare))
   }
 
-  private func crash(_ host: SimulatedHost, losesPower: Bool) {
+  func crash(_ host: SimulatedHost, losesPower: Bool) {
     guard host.isUp else { return }
     counters.crashes += 1
     if losesPower { counters.powerCuts += 1 }

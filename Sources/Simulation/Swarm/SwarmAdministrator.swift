@@ -40,7 +40,7 @@ final class SwarmAdministrator {
 
   /// Joins `first` as soon as they are registered, then goes on changing things.
   func begin(joining first: [GroupID]) {
-    change(.join(groups.filter { first.contains($0.id) }.map(Self.join))) { [unowned self] isDone in
+    change(.join(groups.filter { first.contains($0.id) }.map(join))) { [unowned self] isDone in
       if isDone {
         members = Set(first)
         if options.controlPause > 0 { pause() }
@@ -54,7 +54,7 @@ final class SwarmAdministrator {
   /// work.
   func joinAll(then: @escaping () -> Void) {
     insist(
-      on: [.join(groups.map(Self.join)), .undrain(groups.map(\.id)), .policy(.balanced)], then)
+      on: [.join(groups.map(join)), .undrain(groups.map(\.id)), .policy(.balanced)], then)
   }
 
   private func insist(on commands: [ControlCommand], _ then: @escaping () -> Void) {
@@ -68,8 +68,9 @@ final class SwarmAdministrator {
     }
   }
 
-  private static func join(_ group: ClusterPlan.Group) -> JoinRequest {
-    JoinRequest(group: group.id, seeds: group.members.map(\.peer))
+  private func join(_ group: ClusterPlan.Group) -> JoinRequest {
+    let voters = cluster.voters(of: group.id)
+    return JoinRequest(group: group.id, seeds: voters.map(\.member.peer))
   }
 
   private func after(milliseconds: Int, _ act: @escaping () -> Void) {
@@ -98,7 +99,7 @@ final class SwarmAdministrator {
     case 8: command = .undrain([group.id])
     case 9: command = .rebalance
     default:
-      command = .join([Self.join(group)])
+      command = .join([join(group)])
       members.insert(group.id)
     }
     change(command) { [unowned self] _ in pause() }

@@ -72,6 +72,24 @@ package struct SwarmOptions: Sendable {
   /// A process that was stopped finds its mail in two parts.
   package var splitsMail = false
 
+  /// Replicas come, go, are replaced, and hand over; folders have ids.
+  package var changesMembers = false
+  /// People who do that at the same time, and the mean milliseconds between two doings of each.
+  package var operators = 0
+  package var memberPause = 0
+  /// The chance that a change of replicas is given up half-way; somebody may go on with it.
+  package var interruption = 0.0
+  /// The chance that a leader is crashed or cut off when it has just begun a change.
+  package var memberStrikeChance = 0.0
+  /// Entries that a learner may lack to be promoted.
+  package var promotionLagMax: UInt64 = 4_096
+  /// Between two processes that are asked to stop, as by SIGTERM.
+  package var drainPause = 0
+  /// Between two folders that are lost.
+  package var wipePause = 0
+  /// Between two disks that turn out to have put a write at a wrong place.
+  package var misdirectPause = 0
+
   package init(seed: UInt64, seconds: Int = 60, bugs: PlantedBugs = []) {
     self.seed = seed
     self.seconds = seconds
@@ -81,6 +99,7 @@ package struct SwarmOptions: Sendable {
     drawNetwork(&generator)
     drawFaults(&generator)
     drawReads(&generator)
+    drawMembers(&generator)
   }
 
   private mutating func drawCluster(_ generator: inout SeededGenerator) {
@@ -120,6 +139,24 @@ package struct SwarmOptions: Sendable {
     conditions.corruption = generator.chance(0.3) ? rate(&generator, 0.003) : 0
     conditions.splitting = [0, 0.02, 0.3][generator.next(in: 0..<3)]
     conditions.cutStyle = NetworkConditions.CutStyle.allCases[generator.next(in: 0..<3)]
+  }
+
+  private mutating func drawMembers(_ generator: inout SeededGenerator) {
+    func pause(_ generator: inout SeededGenerator, _ chance: Double, _ range: ClosedRange<Int>)
+      -> Int
+    {
+      generator.chance(chance) ? generator.next(in: range) : 0
+    }
+    misdirectPause = pause(&generator, 0.2, 5_000...20_000)
+    changesMembers = generator.chance(0.5)
+    guard changesMembers else { return }
+    operators = generator.next(in: 1...3)
+    memberPause = [500, 2_000, 5_000][generator.next(in: 0..<3)]
+    interruption = generator.chance(0.6) ? 0.4 : 0
+    memberStrikeChance = generator.chance(0.4) ? 0.4 : 0
+    promotionLagMax = [4, 50, 4_096][generator.next(in: 0..<3)]
+    drainPause = pause(&generator, 0.4, 2_000...10_000)
+    wipePause = pause(&generator, 0.5, 3_000...15_000)
   }
 
   private mutating func drawFaults(_ generator: inout SeededGenerator) {
@@ -193,7 +230,15 @@ extension SwarmOptions: CustomStringConvertible {
       \(every("graph", graphPause))\(every("flap", flapPause))\
       \(every("control", controlPause)) core=\(healsCore) \
       lease=\(leaseReads ? "\(clockDriftPercentMax)%" : "no") anywhere=\(anywhereClients) \
-      impatient=\(impatientClients)x\(impatience)ms splitMail=\(splitsMail)
+      impatient=\(impatientClients)x\(impatience)ms splitMail=\(splitsMail)\
+      \(every("misdirect", misdirectPause))\(members)
       """
+  }
+
+  private var members: String {
+    guard changesMembers else { return "" }
+    return " operators=\(operators) member=\(memberPause)ms interruption=\(interruption) "
+      + "memberStrike=\(memberStrikeChance) lag=\(promotionLagMax) drain=\(drainPause)ms "
+      + "wipe=\(wipePause)ms"
   }
 }

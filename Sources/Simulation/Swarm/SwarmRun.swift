@@ -22,6 +22,8 @@ package final class SwarmRun {
   private let administrator: SwarmAdministrator
   private let notes = SwarmClient.Notes()
   private var clients: [SwarmClient] = []
+  private let desk = SwarmOperator.Desk()
+  private var operators: [SwarmOperator] = []
   private var cores = 0
   private var simulator: Simulator { cluster.simulator }
 
@@ -43,15 +45,21 @@ package final class SwarmRun {
           number: number, cluster: cluster, options: options, notes: notes,
           generator: generator.fork()))
     }
+    for _ in 0..<options.operators {
+      operators.append(SwarmOperator(cluster, options, desk, generator: generator.fork()))
+    }
   }
 
   private static func plan(_ options: SwarmOptions) -> ClusterPlan {
     guard let layout = ShardLayout(mapping: options.mapping, shardCount: options.shardCount) else {
       fatalError("the options ask for \(options.shardCount) shards")
     }
-    return ClusterPlan(
+    var plan = ClusterPlan(
       layout: layout, controllers: options.controllers,
       groups: options.groups.enumerated().map { (GroupID(UInt32($0 + 1)), $1) })
+    plan.bindsFolders = options.changesMembers
+    plan.spareControllers = options.changesMembers ? SwarmOperator.replicasMax : 0
+    return plan
   }
 
   private static func settings(_ options: SwarmOptions) -> NodeSettings {
@@ -62,6 +70,7 @@ package final class SwarmRun {
     settings.raft.appendBytesMax = options.appendBytesMax
     settings.raft.leaseReads = options.leaseReads
     settings.raft.clockDriftPercentMax = UInt64(options.clockDriftPercentMax)
+    settings.raft.promotionLagMax = options.promotionLagMax
     settings.shardChunkBytes = 512
     settings.bugs = options.bugs
     return settings
@@ -74,6 +83,7 @@ package final class SwarmRun {
     simulator.after(1_000_000_000) { [unowned self] in
       nemesis.begin()
       for client in clients { client.begin() }
+      for person in operators { person.begin() }
     }
     let end = UInt64(options.seconds) * 1_000_000_000
     simulator.run(until: end * 3 / 4)
@@ -98,15 +108,43 @@ package final class SwarmRun {
     nemesis.heal()
     converge("a healthy cluster", nil)
     if simulator.failure == nil { workEverywhere("a healthy cluster") }
+    if simulator.failure == nil, options.changesMembers { finishChanges() }
+  }
+
+  /// Folders that were made anew are refused; all that are lost can be replaced, and what was begun
+  /// be ended. Then nobody disturbs anybody.
+  private func finishChanges() {
+    wait("replicas with new folders to be dismissed", nil) { [self] in
+      !cluster.replicas.contains { replica in
+        replica.host.isWiped && replica.host.isUp
+          && cluster.watches[replica.group].memberships.current.includes(replica.member.id)
+      }
+    }
+    guard let person = operators.first, simulator.failure == nil else { return }
+    var isDone = false
+    person.finish { isDone = true }
+    wait("changes of replicas to be ended", nil, patience: .max / 2) { isDone }
+    wait("rest after all changes", nil) { [self] in
+      cluster.disagreement(among: cluster.plan.groups.dropFirst().map(\.id)) == nil
+    }
+    if simulator.failure == nil { workEverywhere("a cluster that has changed") }
+    let before = cluster.leaderships
+    simulator.run(until: simulator.now + 4_000_000_000)
+    if simulator.failure == nil, cluster.leaderships != before {
+      simulator.fail(
+        .noProgress, "elections disturb a quiet cluster: \(before), then \(cluster.leaderships)")
+    }
   }
 
   /// What was open ends, all groups can join, all keys can be written and read, shards and replicas
   /// come to rest.
   private func converge(_ place: String, _ core: [Bool]?) {
     for client in clients { client.isStopping = true }
+    for person in operators { person.isStopping = true }
     administrator.isStopping = true
     wait("operations that were under way when all was well with \(place)", core) { [self] in
       !clients.contains(where: \.isBusy) && !administrator.isBusy
+        && !operators.contains(where: \.isBusy)
     }
     var haveJoined = false
     administrator.joinAll { haveJoined = true }
@@ -143,12 +181,16 @@ package final class SwarmRun {
 
   private func require(_ outcome: ClerkOutcome, _ what: String, _ place: String) {
     if case .failed(let error) = outcome {
+      simulator.trace(cluster.summary)
       simulator.fail(.noProgress, "\(what) failed in \(place): \(error)")
     }
   }
 
-  private func wait(_ what: String, _ core: [Bool]?, until isDone: () -> Bool) {
-    let deadline = simulator.now + Self.recoveryTime
+  private func wait(
+    _ what: String, _ core: [Bool]?, patience: UInt64 = SwarmRun.recoveryTime,
+    until isDone: () -> Bool
+  ) {
+    let deadline = simulator.now + patience
     while simulator.failure == nil, !isDone() {
       guard simulator.now < deadline else {
         let missing =
@@ -178,6 +220,9 @@ package final class SwarmRun {
     totals.network = simulator.network.counters
     totals.disks = simulator.diskCounters
     totals.cores = cores
+    totals.operators = desk.counters
+    totals.drained = simulator.drains
+    for watch in cluster.watches { totals.members.add(watch.memberships.counters) }
     totals.repeatedChunks = cluster.watches.reduce(0) { $0 + $1.repeatedChunks }
     totals.rarePaths = cluster.rarePaths
     totals.tornWrites = simulator.hosts.reduce(0) { $0 + $1.disk.tornWrites }

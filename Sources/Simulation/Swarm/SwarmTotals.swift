@@ -18,6 +18,10 @@ package struct SwarmTotals: Sendable {
   package var faults = Nemesis.Counters()
   package var network = NetworkCounters()
   package var disks = DiskCounters()
+  var operators = SwarmOperator.Counters()
+  var members = MembershipWatch.Counters()
+  /// Processes that ended as they were asked to.
+  package var drained = 0
   /// Runs that healed a core first.
   package var cores = 0
   /// Chunks of moving shards that were in the log before.
@@ -54,7 +58,28 @@ package struct SwarmTotals: Sendable {
       ("fullDiskStops", \.disks.fullStops), ("readStalls", \.disks.readStalls),
       ("damagedDisks", \.disks.damages), ("refusedDisks", \.disks.refusals),
       ("healedCores", \.cores), ("repeatedChunks", \.repeatedChunks),
-    ] + RarePaths.names.indices.map { (RarePaths.names[$0], \.rarePaths[$0]) }
+    ] + memberFields
+      + RarePaths.names.indices.map { (RarePaths.names[$0], \.rarePaths[$0]) }
+  }
+
+  private static var memberFields: [(name: String, path: WritableKeyPath<SwarmTotals, Int>)] {
+    [
+      ("boundFolders", \.members.boundFolders), ("learnersAdded", \.members.learners),
+      ("learnersPromoted", \.members.promotions), ("jointMemberships", \.members.joints),
+      ("replicasRemoved", \.members.removals), ("leadersRemoved", \.members.leaderRemovals),
+      ("changesBegun", \.operators.begun), ("changesDone", \.operators.done),
+      ("changesRefused", \.operators.refused),
+      ("changesInterrupted", \.operators.interrupted),
+      ("changesResumed", \.operators.resumed), ("replicasReplaced", \.operators.replaced),
+      ("transfersAsked", \.operators.transfers), ("transfersDone", \.operators.transfersDone),
+      ("transfersRefused", \.operators.transfersRefused),
+      ("blunders", \.operators.blunders), ("blundersTaken", \.operators.blundersDone),
+      ("stopsAsked", \.faults.drains), ("drained", \.drained),
+      ("struckChangers", \.faults.struckChangers),
+      ("wipedFolders", \.disks.wipes), ("wipedRefused", \.disks.wipedRefusals),
+      ("misdirectedWrites", \.disks.misdirected),
+      ("harmlessDamages", \.disks.harmless),
+    ]
   }
 
   package static var names: [String] { fields.map(\.name) }

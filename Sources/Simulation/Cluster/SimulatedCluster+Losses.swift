@@ -1,0 +1,59 @@
+import Basics
+import Journal
+import Raft
+import ShardKVServer
+
+/// What a group can bear to lose.
+extension SimulatedCluster {
+  /// The membership that is in force for a replica, running or not; `nil` if it cannot start.
+  func membershipInForce(_ replica: Replica) -> Membership? {
+    if let node = replica.node { return node.membership }
+    guard let recovery = try? Journal.recover(replica.host.disk.reader, settings: settings.journal)
+    else { return nil }
+    return DurableLog(recovery).membership()
+  }
+
+  /// Whether a replica counts for any other of its group, as far as those know.
+  func isBelieved(_ replica: Replica) -> Bool {
+    replicas.contains {
+      $0.group == replica.group && $0.host.index != replica.host.index && $0.host.isIntact
+        && membershipInForce($0)?.includes(replica.member.id) == true
+    }
+  }
+
+  /// Whether a replica that is down may lose its disk, without anything that was acknowledged being
+  /// lost with it, and without replicas that know nothing of it making a quorum.
+  ///
+  /// - Of every membership that any replica goes by, joint ones included, a quorum remains of
+  ///   replicas that are intact and have everything that this one has and that is committed, on
+  ///   their disks.
+  /// - With `comesBack` a new folder under its old id is to be expected: those that remain know its
+  ///   old one, and the others are no quorum together with it.
+  func canLose(_ lost: Replica, comesBack: Bool) -> Bool {
+    guard lost.host.isIntact, !lost.host.isDamaged, !lost.host.isUp,
+      let had = durableLog(of: lost)
+    else { return false }
+    let watch = watches[lost.group]
+    var good: [ReplicaID] = []
+    var believed = [watch.memberships.current]
+    for replica in replicas
+    where replica.group == lost.group && replica.host.index != lost.host.index
+      && !replica.host.isRetired
+    {
+      guard replica.host.isIntact, !replica.host.isDamaged, let log = durableLog(of: replica)
+      else { continue }
+      believed += [log.membership(), replica.node?.membership].compactMap(\.self)
+      let known = log.membership(upTo: watch.furthest)
+      let isBound =
+        known.incarnation(of: lost.member.id)
+        == ClusterPlan.incarnation(lost.member.id, lost.host.folder)
+      if log.contains(had.last), log.last.index >= watch.furthest, isBound || !comesBack {
+        good.append(replica.member.id)
+      }
+    }
+    return believed.allSatisfy { membership in
+      if membership.voters.isEmpty { return true }
+      return Quorum.holds(membership) { good.contains($0) }
+    }
+  }
+}

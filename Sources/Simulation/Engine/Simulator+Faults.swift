@@ -1,0 +1,50 @@
+import Basics
+import ShardKVServer
+
+/// What happens to processes and disks from outside.
+extension Simulator {
+  /// Asks the process to end, as SIGTERM does.
+  package func terminate(_ host: SimulatedHost) {
+    guard host.isUp else { return }
+    trace("\(host.name) is asked to stop")
+    host.inbox.append(.stop)
+    scheduleTurn(host)
+  }
+
+  /// Flips a few bits of the files of a process that is down.
+  package func damage(_ host: SimulatedHost) {
+    let names = host.disk.fileNames
+    guard !host.isUp, !names.isEmpty else { return }
+    host.isDamaged = true
+    diskCounters.damages += 1
+    for _ in 0..<generator.next(in: 1...4) {
+      let name = names[generator.next(in: 0..<names.count)]
+      let count = host.disk.contents(of: name)?.count ?? 0
+      if count > 0 { host.disk.flipBit(of: name, at: generator.next(in: 0..<8 * count)) }
+    }
+  }
+
+  /// A folder was lost.
+  package func noteWipe() { diskCounters.wipes += 1 }
+
+  /// A write that was synced turns out to have landed at another place. Only of a process that is
+  /// down, whose disk remembers writes.
+  /// - Returns: whether there was one that the disk could tell.
+  package func misdirectWrite(of host: SimulatedHost) -> Bool {
+    guard !host.isUp, let place = host.disk.misdirectWrite(&generator) else { return false }
+    host.isDamaged = true
+    diskCounters.misdirected += 1
+    trace("\(host.name): \(place)")
+    return true
+  }
+
+  /// Starts a process on a damaged disk. Recovery reads everything: whoever starts has all that it
+  /// acknowledged, and is held to it from now on.
+  package func restartDamaged(_ host: SimulatedHost) {
+    start(host)
+    if host.isUp {
+      host.isDamaged = false
+      diskCounters.harmless += 1
+    }
+  }
+}
