@@ -12,7 +12,7 @@ source scripts/lib/trial.sh
 trial_begin restart 21100
 step() { printf '%3d s  %s\n' "$SECONDS" "$*"; }
 
-trial_up
+trial_up --groups 2
 start_bench -c 16 -z "$SECONDS_ALL" --mix append=100 --verify --timeout 20s
 rounds=0
 while is_bench_alive && ((SECONDS < SECONDS_ALL - 15)); do

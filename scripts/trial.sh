@@ -24,7 +24,7 @@ break_leader() {
   cluster start "$node"
 }
 
-trial_up
+trial_up --groups 2
 begin=$SECONDS
 step "$CLIENTS clients append for $SECONDS_ALL s"
 start_bench -c "$CLIENTS" -z "$SECONDS_ALL" --mix append=100 --verify --timeout 20s
