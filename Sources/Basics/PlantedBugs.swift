@@ -34,8 +34,6 @@ package struct PlantedBugs: OptionSet, Hashable, Sendable {
   package static let readsOutliveLeadership = PlantedBugs(rawValue: 1 << 12)
   /// A new leader confirms reads before it has committed an entry of its own term.
   package static let readBeforeOwnTerm = PlantedBugs(rawValue: 1 << 13)
-  /// A leader counts acknowledgements that it was given in an older term.
-  package static let oldAcknowledgementsCounted = PlantedBugs(rawValue: 1 << 14)
   /// Every append cuts the log behind it, though its entries are there already.
   package static let appendTruncates = PlantedBugs(rawValue: 1 << 15)
   /// A follower commits up to its leader's commit index, whatever it has itself.
@@ -66,10 +64,6 @@ package struct PlantedBugs: OptionSet, Hashable, Sendable {
   package static let redirectsUnbounded = PlantedBugs(rawValue: 1 << 28)
   /// A group goes on to the newest configuration and leaves out those between.
   package static let configurationsSkipped = PlantedBugs(rawValue: 1 << 29)
-  /// Whether a configuration is the next is checked when proposing but not again when applying.
-  package static let configurationOnlyWhenProposing = PlantedBugs(rawValue: 1 << 30)
-  /// A shard is deleted at its source whichever hand-over the request is of.
-  package static let deletionUnfenced = PlantedBugs(rawValue: 1 << 31)
   /// A group gives no shard away while one arrives.
   package static let swapsDeadlock = PlantedBugs(rawValue: 1 << 32)
   /// A group goes on to a configuration only when no shard is on its way.
@@ -115,7 +109,6 @@ package struct PlantedBugs: OptionSet, Hashable, Sendable {
     ("no-check-quorum", .noCheckQuorum),
     ("reads-outlive-leadership", .readsOutliveLeadership),
     ("read-before-own-term", .readBeforeOwnTerm),
-    ("old-acknowledgements-counted", .oldAcknowledgementsCounted),
     ("append-truncates", .appendTruncates),
     ("commit-beyond-append", .commitBeyondAppend),
     ("match-from-sent", .matchFromSent),
@@ -131,8 +124,6 @@ package struct PlantedBugs: OptionSet, Hashable, Sendable {
     ("expired-sessions-write", .expiredSessionsWrite),
     ("redirects-unbounded", .redirectsUnbounded),
     ("configurations-skipped", .configurationsSkipped),
-    ("configuration-only-when-proposing", .configurationOnlyWhenProposing),
-    ("deletion-unfenced", .deletionUnfenced),
     ("swaps-deadlock", .swapsDeadlock),
     ("waits-for-all-shards", .waitsForAllShards),
     ("versions-reset", .versionsReset),

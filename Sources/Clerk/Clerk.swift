@@ -78,6 +78,9 @@ package struct Clerk: Sendable {
   /// Operations that are not finished.
   package var pendingCount: Int { userCount }
 
+  /// Requests that were sent for an operation that is not finished.
+  package func attempts(of id: OperationID) -> Int { operations[id]?.attempts ?? 0 }
+
   /// When ``turn(_:_:)`` must be called at the latest, in monotonic nanoseconds.
   package var nextDeadline: UInt64? {
     ready.isEmpty && effects.finished.isEmpty ? next : now.monotonic

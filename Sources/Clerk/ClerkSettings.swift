@@ -28,5 +28,7 @@ package struct ClerkSettings: Sendable {
   /// Bytes of addresses in one control command.
   package var controlBytesMax = 1 << 20
 
+  package var bugs: PlantedBugs = []
+
   package init() {}
 }

@@ -241,8 +241,6 @@ package struct RaftNode: Sendable {
       send(.appendReply(AppendReply(outcome: .heard, round: 0, wall: now.wall)), to: message.from)
     case .voteReply(let reply) where settings.bugs.contains(.oldVotesCounted):
       handle(reply, message)
-    case .appendReply(let reply) where settings.bugs.contains(.oldAcknowledgementsCounted):
-      handle(reply, from: message.from)
     default: break
     }
   }

@@ -1,6 +1,7 @@
 import Basics
 import Journal
 import Raft
+import ShardKV
 
 /// The constants of one node; times in milliseconds of the monotonic clock.
 package struct NodeSettings: Sendable {
@@ -31,6 +32,8 @@ package struct NodeSettings: Sendable {
   package var connectionsMax = 10_000
   /// How long a connection may stay without a complete hello.
   package var helloMilliseconds: UInt64 = 5_000
+  /// Of the state machine of a shard group.
+  package var shardGroup = MachineLimits()
   /// Requests waiting for an answer; above it a request is refused as overloaded.
   package var requestsMax = 65_536
   /// Wait between attempts to reach a peer.

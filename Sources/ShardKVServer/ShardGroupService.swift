@@ -30,7 +30,7 @@ package struct ShardGroupService: NodeService {
     random = SeededGenerator(seed: identity.replica.rawValue)
     machine = ShardGroupMachine(
       group: identity.group, identity: identity.groupIdentity, layout: identity.layout,
-      bugs: settings.bugs)
+      limits: settings.shardGroup, bugs: settings.bugs)
   }
 
   package mutating func apply(_ entry: Entry) -> Applied {
@@ -188,7 +188,7 @@ package struct ShardGroupService: NodeService {
   package func makeRestorer() -> ShardGroupMachine.Restorer {
     ShardGroupMachine.Restorer(
       group: identity.group, identity: identity.groupIdentity, layout: identity.layout,
-      bugs: settings.bugs)
+      limits: settings.shardGroup, bugs: settings.bugs)
   }
 
   package func stateHash() -> UInt64 { machine.stateHash() }

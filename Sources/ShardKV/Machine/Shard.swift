@@ -15,7 +15,9 @@ struct Shard: Sendable {
   /// While Pulling: where the next chunk has to start.
   var position = ShardPosition.start
   var map = ByteMap()
-  var sessions = SessionTable()
+  var sessions: SessionTable
+
+  init(limits: SessionLimits) { sessions = SessionTable(limits: limits) }
 
   /// There is nothing here that a new shard would not have.
   var isBlank: Bool {

@@ -66,7 +66,7 @@ extension ShardGroupMachine {
   }
 
   mutating func adopt(_ next: Configuration) {
-    guard canAdopt(next) || bugs.contains(.configurationOnlyWhenProposing) else { return }
+    guard canAdopt(next) else { return }
     for index in shards.indices {
       let shard = ShardID(index)
       let assignment = next.shards[index]
@@ -76,10 +76,10 @@ extension ShardGroupMachine {
         shards[index].status = .bePulling
         shards[index].left = next.number
         shards[index].leftClock = clock
-      case .startsEmpty: shards[index] = Shard()
+      case .startsEmpty: shards[index] = Shard(limits: limits.sessions)
       case .comesBack: setServing(index)
       case .arrives:
-        shards[index] = Shard()
+        shards[index] = Shard(limits: limits.sessions)
         shards[index].status = .pulling
         shards[index].left = assignment.left
         shards[index].source = assignment.source
@@ -125,14 +125,15 @@ extension ShardGroupMachine {
       guard bugs.contains(.sourceDeletedEarly), state.status == .serving else { return .gone }
       return .chunk(
         ShardChunk.encode(
-          Shard(), shard: shard, left: left, from: ShardPosition(cursor: cursor) ?? .start,
-          clock: clock, bytesMax: bytesMax))
+          Shard(limits: limits.sessions), shard: shard, left: left,
+          from: ShardPosition(cursor: cursor) ?? .start,
+          clock: clock, sizes: (bytesMax, limits.pieceBytesMin)))
     }
     guard let position = ShardPosition(cursor: cursor), position != .end else { return .gone }
     return .chunk(
       ShardChunk.encode(
         state, shard: shard, left: left, from: position, clock: state.leftClock,
-        withSessions: !bugs.contains(.sessionsLeftBehind), bytesMax: bytesMax))
+        withSessions: !bugs.contains(.sessionsLeftBehind), sizes: (bytesMax, limits.pieceBytesMin)))
   }
 
   /// What to do when the new owner says that it has committed the whole shard.
@@ -140,12 +141,7 @@ extension ShardGroupMachine {
     guard shard.index < shards.count else { return .alreadyDone }
     guard configuration.number >= left else { return .notReady }
     let state = shards[shard.index]
-    return state.status == .bePulling && isFenced(state, left) ? .propose : .alreadyDone
-  }
-
-  /// Whether a deletion is of the hand-over that is under way, and not of an earlier one.
-  private func isFenced(_ state: Shard, _ left: ConfigNumber) -> Bool {
-    state.left == left || bugs.contains(.deletionUnfenced)
+    return state.status == .bePulling && state.left == left ? .propose : .alreadyDone
   }
 
   mutating func install(_ shard: ShardID, left: ConfigNumber, chunk bytes: [UInt8]) {
@@ -163,10 +159,10 @@ extension ShardGroupMachine {
 
   mutating func delete(_ shard: ShardID, left: ConfigNumber) {
     guard shard.index < shards.count, shards[shard.index].status == .bePulling,
-      isFenced(shards[shard.index], left)
+      shards[shard.index].left == left
     else { return }
     discarded.append(shards[shard.index].map)
-    shards[shard.index] = Shard()
+    shards[shard.index] = Shard(limits: limits.sessions)
   }
 
   mutating func confirmDeletion(_ shard: ShardID, left: ConfigNumber) {

@@ -10,6 +10,7 @@ package struct ShardGroupMachine: Sendable {
   package let group: GroupID
   package let identity: GroupIdentity
   package let layout: ShardLayout
+  let limits: MachineLimits
   let bugs: PlantedBugs
 
   /// The configuration that this group is in.
@@ -30,14 +31,16 @@ package struct ShardGroupMachine: Sendable {
   private var appliedIndex: UInt64 = 0
 
   package init(
-    group: GroupID, identity: GroupIdentity, layout: ShardLayout, bugs: PlantedBugs = []
+    group: GroupID, identity: GroupIdentity, layout: ShardLayout,
+    limits: MachineLimits = MachineLimits(), bugs: PlantedBugs = []
   ) {
     self.group = group
     self.identity = identity
     self.layout = layout
+    self.limits = limits
     self.bugs = bugs
     configuration = Configuration(layout: layout)
-    shards = Array(repeating: Shard(), count: layout.shardCount)
+    shards = Array(repeating: Shard(limits: limits.sessions), count: layout.shardCount)
     owned = Array(repeating: false, count: layout.shardCount)
   }
 

@@ -12,7 +12,7 @@ struct ShardChunk {
 
   static func encode(
     _ state: Shard, shard: ShardID, left: ConfigNumber, from start: ShardPosition, clock: UInt64,
-    withSessions: Bool = true, bytesMax: Int
+    withSessions: Bool = true, sizes: (max: Int, min: Int)
   ) -> [UInt8] {
     var writer = ByteWriter()
     writer.u8(version)
@@ -20,7 +20,7 @@ struct ShardChunk {
     writer.configNumber(left)
     writer.blob(start.cursor)
     let next = state.encodePiece(
-      from: start, into: &writer, bytesMax: bytesMax, withSessions: withSessions)
+      from: start, into: &writer, sizes: sizes, withSessions: withSessions)
     writer.blob(next.cursor)
     writer.varint(clock)
     return writer.bytes

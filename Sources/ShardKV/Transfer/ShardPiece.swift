@@ -14,28 +14,27 @@ private enum PieceTag: UInt8 {
 }
 
 extension Shard {
-  /// The least bytes that a piece must be allowed to have, so that the longest key and something of
-  /// its value always fit.
-  static let pieceBytesMin = Limits.keyBytesMax + (64 << 10)
   /// A value is cut in two only if its first part is at least this long.
   private static let partBytesMin = 16 << 10
   /// More than the tags and lengths of an item.
   private static let itemBytes = 48
 
-  /// Writes what comes after `start`, at most `bytesMax` bytes (but see ``pieceBytesMin``), and
-  /// gives the position behind it.
+  /// Writes what comes after `start`, at most `sizes.max` bytes or `sizes.min`, which is
+  /// ``MachineLimits/pieceBytesMin``, if that is more. Gives the position behind it.
   func encodePiece(
-    from start: ShardPosition, into writer: inout ByteWriter, bytesMax: Int,
+    from start: ShardPosition, into writer: inout ByteWriter, sizes: (max: Int, min: Int),
     withSessions: Bool = true
   ) -> ShardPosition {
-    let limit = writer.count + max(bytesMax, Self.pieceBytesMin)
+    let limit = writer.count + max(sizes.max, sizes.min)
+    let partMin = min(Self.partBytesMin, sizes.min / 4)
     var position = start
     if case .inside(let key, let offset) = start {
       position = encodePart(of: key, from: offset, into: &writer, limit: limit)
     }
     switch position {
-    case .start: position = encodeEntries(after: nil, into: &writer, limit: limit)
-    case .entries(let key): position = encodeEntries(after: key, into: &writer, limit: limit)
+    case .start: position = encodeEntries(after: nil, into: &writer, limit: limit, partMin)
+    case .entries(let key):
+      position = encodeEntries(after: key, into: &writer, limit: limit, partMin)
     default: break
     }
     if case .sessions(let id) = position {
@@ -46,9 +45,9 @@ extension Shard {
     return position
   }
 
-  private func encodeEntries(after cursor: [UInt8]?, into writer: inout ByteWriter, limit: Int)
-    -> ShardPosition
-  {
+  private func encodeEntries(
+    after cursor: [UInt8]?, into writer: inout ByteWriter, limit: Int, _ partMin: Int
+  ) -> ShardPosition {
     var last: UnsafeRawBufferPointer?
     var stop: ShardPosition?
     map.forEach(after: cursor) { element in
@@ -61,7 +60,7 @@ extension Shard {
         last = element.key
         return true
       }
-      if limit - used >= Self.partBytesMin {
+      if limit - used >= partMin {
         encodePart(element, 0..<limit - used, into: &writer)
         stop = .inside(key: Array(element.key), offset: limit - used)
       } else if let last {
@@ -115,7 +114,7 @@ extension Shard {
     return .end
   }
 
-  /// Adds what ``encodePiece(from:into:bytesMax:withSessions:)`` wrote, up to its closing tag.
+  /// Adds what ``encodePiece(from:into:sizes:withSessions:)`` wrote, up to its closing tag.
   mutating func addPiece(
     from reader: inout ByteReader, withVersions: Bool = true
   ) throws(ByteError) {

@@ -18,9 +18,6 @@ enum SnapshotTag: UInt8 {
 
 enum SnapshotFormat {
   static let version: UInt8 = 2
-  static let sectionBytesMax = 1 << 20
-  /// What is left of a section is not used for another shard or piece if it is less.
-  static let roomMin = 2 * Shard.pieceBytesMin
 }
 
 extension ShardGroupMachine {
@@ -56,10 +53,10 @@ extension ShardGroupMachine {
     init(machine: ShardGroupMachine) {
       self.machine = machine
       let bytes = machine.shards.reduce(0) { $0 + $1.map.bytes }
-      sectionCapacity = min(bytes + bytes / 4 + 512, SnapshotFormat.sectionBytesMax)
+      sectionCapacity = min(bytes + bytes / 4 + 512, machine.limits.sectionBytesMax)
     }
 
-    /// The next section, at most 1 MiB; `nil` after the last.
+    /// The next section; `nil` after the last.
     package mutating func nextSection() -> [UInt8]? {
       guard !isDone else { return nil }
       var writer = ByteWriter(reserving: sectionCapacity)
@@ -68,7 +65,8 @@ extension ShardGroupMachine {
       if sectionNumber == 0 { encodeHead(into: &writer) }
       sectionNumber += 1
       while shard < machine.shards.count {
-        guard writer.count + SnapshotFormat.roomMin <= SnapshotFormat.sectionBytesMax else {
+        guard writer.count + 2 * machine.limits.pieceBytesMin <= machine.limits.sectionBytesMax
+        else {
           return writer.bytes
         }
         encodeShard(into: &writer)
@@ -101,9 +99,9 @@ extension ShardGroupMachine {
         writer.blob(state.position.cursor)
       }
       writer.u8(SnapshotTag.piece.rawValue)
-      let room = SnapshotFormat.sectionBytesMax - writer.count - 16
+      let room = machine.limits.sectionBytesMax - writer.count - 16
       let next = state.encodePiece(
-        from: position ?? .start, into: &writer, bytesMax: room,
+        from: position ?? .start, into: &writer, sizes: (room, machine.limits.pieceBytesMin),
         withSessions: !machine.bugs.contains(.snapshotWithoutSessions))
       if next == .end {
         shard += 1
@@ -124,9 +122,11 @@ extension ShardGroupMachine {
     private var shard: Int?
 
     package init(
-      group: GroupID, identity: GroupIdentity, layout: ShardLayout, bugs: PlantedBugs = []
+      group: GroupID, identity: GroupIdentity, layout: ShardLayout,
+      limits: MachineLimits = MachineLimits(), bugs: PlantedBugs = []
     ) {
-      machine = ShardGroupMachine(group: group, identity: identity, layout: layout, bugs: bugs)
+      machine = ShardGroupMachine(
+        group: group, identity: identity, layout: layout, limits: limits, bugs: bugs)
     }
 
     /// Reads the next section.
@@ -179,7 +179,7 @@ extension ShardGroupMachine {
       guard let status = ShardStatus(rawValue: try reader.u8("status of a shard")) else {
         throw .malformed(field: "status of a shard", offset: reader.offset)
       }
-      var state = Shard()
+      var state = Shard(limits: machine.limits.sessions)
       state.status = status
       state.left = try reader.configNumber("fence")
       state.source = try reader.groupID("source")

@@ -15,6 +15,13 @@ package final class ClerkProcess: SimulatedProcess {
   private var clerk: Clerk
   private var waiting: [Waiting] = []
   private var completions: [OperationID: (ClerkOutcome) -> Void] = [:]
+  /// Operations under way with when they began, oldest first.
+  private var begun: [(id: OperationID, at: UInt64)] = []
+  /// Called when requests are sent for one operation without an end.
+  package var didSpin: ((String) -> Void)?
+
+  /// Requests for one operation: so many at once, and so many more in each second.
+  private static let attemptsMax: (atOnce: UInt64, perSecond: UInt64) = (100, 60)
 
   package init(_ clerk: Clerk) {
     self.clerk = clerk
@@ -38,6 +45,7 @@ package final class ClerkProcess: SimulatedProcess {
     for next in waiting {
       let id = clerk.submit(next.operation, deadline: now.monotonic + next.timeout, now: now)
       completions[id] = next.completion
+      begun.append((id, now.monotonic))
     }
     waiting.removeAll(keepingCapacity: true)
     let links = inputs.compactMap { input in
@@ -48,8 +56,19 @@ package final class ClerkProcess: SimulatedProcess {
     for (id, outcome) in clerkEffects.finished {
       completions.removeValue(forKey: id)?(outcome)
     }
+    begun.removeAll { completions[$0.id] == nil }
+    for (id, start) in begun { checkAttempts(of: id, nanoseconds: now.monotonic - start) }
     var effects = NodeEffects()
     effects.links = clerkEffects.links
     return effects
+  }
+
+  private func checkAttempts(of id: OperationID, nanoseconds: UInt64) {
+    let attempts = clerk.attempts(of: id)
+    let most =
+      Self.attemptsMax.atOnce + Self.attemptsMax.perSecond * nanoseconds / 1_000_000_000
+    if UInt64(attempts) > most {
+      didSpin?("sent \(attempts) requests for one operation in \(nanoseconds / 1_000_000) ms")
+    }
   }
 }

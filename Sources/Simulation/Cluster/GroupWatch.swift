@@ -9,6 +9,7 @@ import Wire
 
 /// What a node shows of itself after a turn.
 package struct NodeObservation: Sendable {
+  package var replica: ReplicaID
   package var role: Role
   package var term: Term
   package var commitIndex: LogIndex
@@ -24,6 +25,11 @@ package struct NodeObservation: Sendable {
   /// It leads though a membership without it is committed.
   package var leadsAsStranger: Bool
   package var transferTarget: ReplicaID?
+  /// The membership in force there.
+  package var membership: Membership
+  /// Messages of other replicas, and snapshots of leaders, since it started.
+  package var messagesReceived: UInt64
+  package var snapshotsReceived: UInt64
 }
 
 /// A host with one of the folders that it had: what promises are kept by.
@@ -69,6 +75,8 @@ package final class GroupWatch {
   package internal(set) var memberships: MembershipWatch
   /// The end of the log of each leader that was removed, by its term.
   private var strangersLast: [UInt64: LogIndex] = [:]
+  private var elections = ElectionWatch()
+  private var snapshots = SnapshotWatch()
   private let ledger: WriteLedger
   private var didHandOver = false
   /// The chunks of moving shards in the log; only ever asked whether one is among them.
@@ -105,6 +113,12 @@ package final class GroupWatch {
         contentsOf: repeatElement(nil, count: lastSeen.count - durablePromises.count))
     }
     checkPromises(observation.promises, life, isSettled, name)
+    let before = lastSeen[host].flatMap { $0.incarnation == incarnation ? $0.observation : nil }
+    if let problem = elections.observe(observation, after: before)
+      ?? snapshots.observe(observation)
+    {
+      fail("\(name) \(problem)")
+    }
     if observation.role == .leader {
       let leader = leaderOfTerm.updateValue(life, forKey: observation.term.rawValue)
       if leader == nil {

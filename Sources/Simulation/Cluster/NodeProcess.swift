@@ -83,7 +83,8 @@ where Service.Machine: Sendable {
 extension NodeObservation {
   init<Service: NodeService>(_ node: Node<Service>) {
     self.init(
-      role: node.raft.role, term: node.raft.term, commitIndex: node.raft.commitIndex,
+      replica: node.identity.replica, role: node.raft.role, term: node.raft.term,
+      commitIndex: node.raft.commitIndex,
       appliedIndex: node.applied, configuration: node.service.configurationNumber,
       promises: node.raft.hardState,
       appliedTerm: node.applied == .zero ? nil : node.raft.term(at: node.applied),
@@ -91,6 +92,9 @@ extension NodeObservation {
       isSettled: node.raft.isMembershipSettled,
       leadsAsStranger: node.raft.role == .leader && node.raft.isMembershipSettled
         && !node.raft.membership.isVoter(node.raft.id),
-      transferTarget: node.raft.transferTarget)
+      transferTarget: node.raft.transferTarget,
+      membership: node.raft.membership,
+      messagesReceived: node.counters.messagesReceived,
+      snapshotsReceived: node.counters.snapshotsReceived)
   }
 }

@@ -137,12 +137,17 @@ package final class SimulatedCluster {
 
   /// A new client on its own machine.
   package func addClient(_ clerkSettings: ClerkSettings = ClerkSettings()) -> Client {
+    var clerkSettings = clerkSettings
+    clerkSettings.bugs = settings.bugs
     let clerk = Clerk(
       settings: clerkSettings, controllers: plan.controllerAddresses, cluster: plan.cluster,
       firstConnection: 1, seed: simulator.generator.next())
     let client = Client(
       host: simulator.addHost(name: "client\(clients.count + 1)", address: nil),
       process: ClerkProcess(clerk))
+    client.process.didSpin = { [unowned simulator, name = client.host.name] problem in
+      simulator.fail(.noProgress, "\(name) \(problem)")
+    }
     simulator.start(client.host, with: client.process)
     clients.append(client)
     return client

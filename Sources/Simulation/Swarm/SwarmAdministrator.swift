@@ -57,7 +57,7 @@ final class SwarmAdministrator {
       on: [.join(groups.map(join)), .undrain(groups.map(\.id)), .policy(.balanced)], then)
   }
 
-  private func insist(on commands: [ControlCommand], _ then: @escaping () -> Void) {
+  func insist(on commands: [ControlCommand], _ then: @escaping () -> Void) {
     guard let command = commands.first else { return then() }
     change(command) { [unowned self] isDone in
       if isDone {
@@ -78,7 +78,7 @@ final class SwarmAdministrator {
   }
 
   private func pause() {
-    let pause = options.controlPause
+    let pause = options.movesOneShard ? 300 : options.controlPause
     after(milliseconds: generator.next(in: pause / 2...pause * 3 / 2)) { [unowned self] in
       if !isStopping { next() }
     }
@@ -86,6 +86,9 @@ final class SwarmAdministrator {
 
   private func next() {
     let group = groups[generator.next(in: 0..<groups.count)]
+    if options.movesOneShard, generator.chance(0.8) {
+      return change(.move(ShardID(0), to: group.id)) { [unowned self] _ in pause() }
+    }
     let command: ControlCommand
     switch generator.next(in: 0..<12) {
     case 0...2:

@@ -1,4 +1,6 @@
 import Basics
+import Sessions
+import ShardKV
 import ShardMap
 
 /// What one seed's run is like. Every seed draws its own mixture, and most leave most faults out:
@@ -71,6 +73,23 @@ package struct SwarmOptions: Sendable {
   package var impatience = 100
   /// A process that was stopped finds its mail in two parts.
   package var splitsMail = false
+  /// Tiny ones make many sections and chunks of the little that there is.
+  package var sectionBytes = 1 << 20
+  package var pieceBytes = MachineLimits().pieceBytesMin
+  /// Entries kept behind a snapshot.
+  package var retainedEntries = 16
+  /// Tiny tables, and sessions that are soon forgotten.
+  package var sessionsMax = SessionLimits().sessionsMax
+  package var sessionIdleMilliseconds = SessionLimits().idleMilliseconds
+  /// A session may be gone before its writes are done.
+  package var forgetsSessions: Bool {
+    sessionsMax != SessionLimits().sessionsMax
+      || sessionIdleMilliseconds != SessionLimits().idleMilliseconds
+  }
+  /// One shard is moved to and fro.
+  package var movesOneShard = false
+  /// In the end a whole group is down while others go on.
+  package var losesGroup = false
 
   /// Replicas come, go, are replaced, and hand over; folders have ids.
   package var changesMembers = false
@@ -100,6 +119,23 @@ package struct SwarmOptions: Sendable {
     drawFaults(&generator)
     drawReads(&generator)
     drawMembers(&generator)
+    drawExtremes(&generator)
+  }
+
+  private mutating func drawExtremes(_ generator: inout SeededGenerator) {
+    if generator.chance(0.3) {
+      pieceBytes = 512
+      (sectionBytes, retainedEntries) = [(1_100, 4), (2 << 10, 16)][generator.next(in: 0..<2)]
+    }
+    if generator.chance(0.3) {
+      sessionsMax = generator.next(in: 1...4)
+      if generator.chance(0.5) {
+        sessionsMax = SessionLimits().sessionsMax
+        sessionIdleMilliseconds = UInt64(generator.next(in: 300...3_000))
+      }
+    }
+    movesOneShard = controlPause > 0 && generator.chance(0.3)
+    losesGroup = groups.count > 2 && generator.chance(0.7)
   }
 
   private mutating func drawCluster(_ generator: inout SeededGenerator) {
@@ -231,7 +267,10 @@ extension SwarmOptions: CustomStringConvertible {
       \(every("control", controlPause)) core=\(healsCore) \
       lease=\(leaseReads ? "\(clockDriftPercentMax)%" : "no") anywhere=\(anywhereClients) \
       impatient=\(impatientClients)x\(impatience)ms splitMail=\(splitsMail)\
-      \(every("misdirect", misdirectPause))\(members)
+      \(every("misdirect", misdirectPause))\(members) \
+      section=\(sectionBytes)B \
+      piece=\(pieceBytes)B retained=\(retainedEntries) sessions=\(sessionsMax) \
+      idle=\(sessionIdleMilliseconds)ms oneShard=\(movesOneShard) losesGroup=\(losesGroup)
       """
   }
 

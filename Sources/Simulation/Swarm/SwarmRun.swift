@@ -16,16 +16,16 @@ package struct SwarmResult: Sendable {
 /// One seed: a cluster under faults while clients work, then healed; then it must come to rest,
 /// with everything acknowledged readable and every history linearizable.
 package final class SwarmRun {
-  private let options: SwarmOptions
-  private let cluster: SimulatedCluster
+  let options: SwarmOptions
+  let cluster: SimulatedCluster
   private let nemesis: Nemesis
-  private let administrator: SwarmAdministrator
+  let administrator: SwarmAdministrator
   private let notes = SwarmClient.Notes()
-  private var clients: [SwarmClient] = []
+  var clients: [SwarmClient] = []
   private let desk = SwarmOperator.Desk()
   private var operators: [SwarmOperator] = []
   private var cores = 0
-  private var simulator: Simulator { cluster.simulator }
+  var simulator: Simulator { cluster.simulator }
 
   /// Virtual nanoseconds that the cluster has after everything healed for all that is still open,
   /// and again for coming to rest.
@@ -66,12 +66,16 @@ package final class SwarmRun {
     var settings = NodeSettings()
     settings.journal.segmentBytes = options.segmentBytes
     settings.snapshotBytes = options.snapshotBytes
-    settings.raft.retainedEntries = 16
+    settings.raft.retainedEntries = options.retainedEntries
     settings.raft.appendBytesMax = options.appendBytesMax
     settings.raft.leaseReads = options.leaseReads
     settings.raft.clockDriftPercentMax = UInt64(options.clockDriftPercentMax)
     settings.raft.promotionLagMax = options.promotionLagMax
     settings.shardChunkBytes = 512
+    settings.shardGroup.sectionBytesMax = options.sectionBytes
+    settings.shardGroup.pieceBytesMin = options.pieceBytes
+    settings.shardGroup.sessions.sessionsMax = options.sessionsMax
+    settings.shardGroup.sessions.idleMilliseconds = options.sessionIdleMilliseconds
     settings.bugs = options.bugs
     return settings
   }
@@ -109,6 +113,7 @@ package final class SwarmRun {
     converge("a healthy cluster", nil)
     if simulator.failure == nil { workEverywhere("a healthy cluster") }
     if simulator.failure == nil, options.changesMembers { finishChanges() }
+    if simulator.failure == nil, options.losesGroup { loseGroup() }
   }
 
   /// Folders that were made anew are refused; all that are lost can be replaced, and what was begun
@@ -157,15 +162,23 @@ package final class SwarmRun {
 
   /// A write by each client, then every key is read by every client at once: what was acknowledged
   /// must be readable.
-  private func workEverywhere(_ place: String) {
+  func workEverywhere(_ place: String) {
     var left = clients.count
     for client in clients {
-      client.write(timeout: Self.recoveryTime) { [unowned self] outcome in
-        require(outcome, "a write", place)
-        read(0, by: client, place) { left -= 1 }
-      }
+      write(by: client, place) { [unowned self] in read(0, by: client, place) { left -= 1 } }
     }
     wait("a write and reads of every key in \(place)", nil) { left == 0 }
+  }
+
+  /// Where sessions are forgotten a write may end without anybody knowing whether it was applied.
+  private func write(by client: SwarmClient, _ place: String, then: @escaping () -> Void) {
+    client.write(timeout: Self.recoveryTime) { [unowned self] outcome in
+      if case .failed(let error) = outcome, error.code == .outcomeUnknown, options.forgetsSessions {
+        return write(by: client, place, then: then)
+      }
+      require(outcome, "a write", place)
+      then()
+    }
   }
 
   private func read(
@@ -179,14 +192,14 @@ package final class SwarmRun {
     }
   }
 
-  private func require(_ outcome: ClerkOutcome, _ what: String, _ place: String) {
+  func require(_ outcome: ClerkOutcome, _ what: String, _ place: String) {
     if case .failed(let error) = outcome {
       simulator.trace(cluster.summary)
       simulator.fail(.noProgress, "\(what) failed in \(place): \(error)")
     }
   }
 
-  private func wait(
+  func wait(
     _ what: String, _ core: [Bool]?, patience: UInt64 = SwarmRun.recoveryTime,
     until isDone: () -> Bool
   ) {
