@@ -30,12 +30,8 @@ extension Clerk {
       if !endpoints[index].isSuspect { return index }
       tried.append(backend)
     }
-    if isForAny, let all = operations[id]?.tried, !all.isEmpty {
-      // Everybody who is well has refused: ask them again after a pause.
-      operations[id]?.tried = []
-      return nil
-    }
-    return leastBad(addresses)
+    let haveRefused = operations[id]?.tried.isEmpty == false
+    return isForAny && haveRefused ? nil : leastBad(addresses)
   }
 
   /// Of those that are to be tried again by now the one whose failure is the longest ago.

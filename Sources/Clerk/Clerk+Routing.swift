@@ -26,6 +26,7 @@ extension Clerk {
     }
     let party = destination.party
     guard let endpoint = choose(party, destination, for: id) else {
+      if operations[id]?.tried.isEmpty == false { return pauseAfterRound(id) }
       let addresses = destination.addresses
       let retryAt = addresses.compactMap { endpointIndex[$0].map { endpoints[$0].retryAt } }.min()
       return pause(id, until: max(retryAt ?? 0, now.monotonic + jitter(settings.pause)))
@@ -93,6 +94,14 @@ extension Clerk {
       }
     }
     return nil
+  }
+
+  /// Everybody who is well has refused a read that any replica may answer, and is asked again after
+  /// a pause. After some rounds these may be replicas that were removed and still run.
+  private mutating func pauseAfterRound(_ id: OperationID) {
+    operations[id]?.tried = []
+    if let pauses = operations[id]?.pauses, pauses % 4 == 3 { requestRefresh() }
+    pause(id)
   }
 
   /// Makes an operation wait a little: longer the more often it had to.

@@ -78,8 +78,10 @@ package struct Clerk: Sendable {
   /// Operations that are not finished.
   package var pendingCount: Int { userCount }
 
-  /// Requests that were sent for an operation that is not finished.
-  package func attempts(of id: OperationID) -> Int { operations[id]?.attempts ?? 0 }
+  /// Requests that were sent for an operation that is not finished, and why it is not.
+  package func attempts(of id: OperationID) -> (count: Int, problem: String) {
+    operations[id].map { ($0.attempts, $0.lastProblem) } ?? (0, "")
+  }
 
   /// When ``turn(_:_:)`` must be called at the latest, in monotonic nanoseconds.
   package var nextDeadline: UInt64? {

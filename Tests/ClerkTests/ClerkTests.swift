@@ -207,15 +207,17 @@ struct ClerkRoutingTests {
     #expect(later.contains(.shardChunk([7])))
   }
 
-  @Test("removed replicas that still run do not keep a client from finding the group")
-  func removedReplicasThatStillRun() throws {
+  @Test(
+    "removed replicas that still run do not keep a client from finding the group",
+    arguments: [false, true])
+  func removedReplicasThatStillRun(isForAny: Bool) throws {
     let cluster = try FakeCluster()
     cluster.put("a", "1")
     cluster.runUntilFinished()
     // All of group 2 are removed; another replica, which nobody here has heard of, leads.
     for number in 1...3 {
       try cluster.node("g2:\(number)").script = { _ in
-        .reply(.refused(.wrongLeader(hint: nil)))
+        .reply(.refused(isForAny ? .noLeader : .wrongLeader(hint: nil)))
       }
     }
     let new = FakeNode("g2:4", GroupID(2), try cluster.node("g2:1").identity, leader: nil)
@@ -224,9 +226,15 @@ struct ClerkRoutingTests {
     cluster.configuration.groups[GroupID(2)] = GroupRecord(
       identity: known.identity, membershipIndex: 9,
       replicas: [ReplicaAddress(id: ReplicaID(rawValue: 4), peer: "g2:4")])
-    let put = cluster.put("a", "2")
-    cluster.runUntilFinished()
-    #expect(cluster.reply(put) == .written(.written(version: 2)))
+    if isForAny {
+      let get = cluster.submit(.get(key: Array("a".utf8), .linearizableAnywhere))
+      cluster.runUntilFinished()
+      #expect(cluster.reply(get) == .value(Array("1".utf8), version: 1))
+    } else {
+      let put = cluster.put("a", "2")
+      cluster.runUntilFinished()
+      #expect(cluster.reply(put) == .written(.written(version: 2)))
+    }
   }
 
   @Test("the status of a dead node fails at once")

@@ -20,7 +20,9 @@ package final class ClerkProcess: SimulatedProcess {
   /// Called when requests are sent for one operation without an end.
   package var didSpin: ((String) -> Void)?
 
-  /// Requests for one operation: so many at once, and so many more in each second.
+  /// Requests for one operation: so many at once, and so many more in each second. After the first
+  /// pauses the shortest is eight times ``ClerkSettings/pause``, so 12 a second of them, and behind
+  /// each come three hints or all replicas of a group.
   private static let attemptsMax: (atOnce: UInt64, perSecond: UInt64) = (100, 60)
 
   package init(_ clerk: Clerk) {
@@ -67,8 +69,10 @@ package final class ClerkProcess: SimulatedProcess {
     let attempts = clerk.attempts(of: id)
     let most =
       Self.attemptsMax.atOnce + Self.attemptsMax.perSecond * nanoseconds / 1_000_000_000
-    if UInt64(attempts) > most {
-      didSpin?("sent \(attempts) requests for one operation in \(nanoseconds / 1_000_000) ms")
+    if UInt64(attempts.count) > most {
+      didSpin?(
+        "sent \(attempts.count) requests for one operation in \(nanoseconds / 1_000_000) ms: "
+          + attempts.problem)
     }
   }
 }
