@@ -46,7 +46,7 @@ extension Clerk {
   }
 
   private mutating func complete(_ id: OperationID, _ work: Pending.Work, _ body: Reply.Body) {
-    if case .configuration(let newer) = body { adopt(newer) }
+    if case .configuration(let newer, let replicas) = body { adopt(newer, from: replicas) }
     switch work {
     case .user: finish(id, .reply(body))
     case .refresh: forget(id)

@@ -10,6 +10,8 @@ import Wire
 /// One connection for each address carries any number of requests.
 package struct Clerk: Sendable {
   var settings: ClerkSettings
+  /// Addresses of controllers that were given, and those that are known now.
+  let seeds: [String]
   var controllers: [String]
   /// Learnt from the first welcome if it was not given.
   var cluster: ClusterID?
@@ -52,23 +54,23 @@ package struct Clerk: Sendable {
   var fruitlessRefreshes = 0
   private var next: UInt64?
 
-  /// - Parameters: - controllers: addresses of controller replicas; some are enough, their hints
-  ///   lead to others. - cluster: `nil`: whichever the first that is reached belongs to. -
-  ///   firstConnection: the connections it opens are numbered from here, below
+  /// - Parameters:
+  ///   - controllers: addresses of controller replicas; some are enough, they name the others.
+  ///   - cluster: `nil`: whichever the first that is reached belongs to.
+  ///   - firstConnection: the connections it opens are numbered from here, below
   ///     ``ConnectionID/firstAccepted``.
   package init(
     settings: ClerkSettings, controllers: [String], cluster: ClusterID?, firstConnection: UInt64,
     seed: UInt64
   ) {
     self.settings = settings
+    seeds = controllers
     self.controllers = controllers
     self.cluster = cluster
     self.firstConnection = firstConnection
     nextConnection = firstConnection
     random = SeededGenerator(seed: seed)
   }
-
-  package mutating func setControllers(_ addresses: [String]) { controllers = addresses }
 
   /// Whether the clerk opened this connection, now or earlier, and so gets its inputs.
   package func owns(_ connection: ConnectionID) -> Bool {

@@ -89,6 +89,11 @@ extension RaftNode {
     for voter in otherVoters { sendAfterSync(.voteRequest(request), to: voter) }
   }
 
+  /// Whether it was never in any term, as far as its folder knows.
+  private var isUnborn: Bool {
+    settings.firstElectionNeedsAll && term == .zero && log.last.index == .zero
+  }
+
   private var otherVoters: [ReplicaID] {
     membership.everyone.filter { $0 != id && membership.isVoter($0) }
   }
@@ -99,6 +104,7 @@ extension RaftNode {
   private mutating func settle() -> Bool {
     let result = Quorum.tally(
       membership, granted: ballot.granted, refused: ballot.refused)
+    if result == .won, isUnborn, !otherVoters.allSatisfy(ballot.granted.contains) { return false }
     switch (result, standing) {
     case (.pending, _): return false
     case (.lost, _): becomeFollower(term: term, leader: nil)
@@ -115,7 +121,11 @@ extension RaftNode {
     let isUpToDate =
       request.last.term > log.last.term
       || (request.last.term == log.last.term && request.last.index >= log.last.index)
-    let isGranted = (isFree || isAhead || hardState.vote == message.from) && isUpToDate
+    // A joiner has no membership before a leader sends it one. It may be a folder that was made
+    // anew under an old id, whose vote would be the second of that replica.
+    let isMember = !membership.voters.isEmpty
+    let isGranted =
+      (isFree || isAhead || hardState.vote == message.from) && isUpToDate && isMember
     let reply = VoteReply(isGranted: isGranted, isPreVote: request.isPreVote)
     guard isGranted else {
       send(.voteReply(reply), to: message.from)

@@ -40,7 +40,8 @@ extension RaftNode {
   /// This replica was a member and is one no longer; it will not be heard of any more.
   package var isRemoved: Bool { removedAt != nil }
 
-  /// A voter that is far behind, or one that is silent, would make the group wait.
+  /// A voter that is far behind, or one that is silent, would make the group wait; and one that has
+  /// not the membership that names it on its disk would vote for nobody.
   private func risk(
     of change: MembershipChange, becoming next: Membership
   ) -> MembershipRefusal? {
@@ -49,7 +50,7 @@ extension RaftNode {
       let match = leadership.position(of: learner).map { leadership.peers[$0].match } ?? .zero
       let lacks = log.last.index.rawValue - match.rawValue
       let isNear =
-        lacks <= settings.promotionLagMax && match >= log.base.index
+        lacks <= settings.promotionLagMax && match >= log.base.index && match >= membershipIndex
         && log.bytes(after: match) <= settings.bytesInFlightMax
       if !isNear || !hears(learner) { return .notCaughtUp(learner, lacks: lacks) }
     }

@@ -21,7 +21,7 @@ package struct RaftSettings: Sendable {
   package var retainedEntries = 4_096
   package var retainedBytesMax = 4 << 20
   /// Entries that a learner may lack to be promoted. They must also be in memory, and no more bytes
-  /// than ``bytesInFlightMax``.
+  /// than ``bytesInFlightMax``, and the newest membership must not be among them.
   package var promotionLagMax: UInt64 = 4_096
   /// Ticks without progress of the own disk after which a leader hands over: 1 s.
   package var diskPatienceTicks = 100
@@ -34,6 +34,11 @@ package struct RaftSettings: Sendable {
   /// By how many percent one replica's clock may run faster than another's, at most, for reads
   /// under a lease to be linearizable.
   package var clockDriftPercentMax: UInt64 = 25
+  /// A replica that was never in any term, and has no entry, campaigns only when every voter of its
+  /// first membership grants it that, so all are as new as it is. Otherwise folders that were made
+  /// anew one after the other, each of them refused by the group, could be a quorum of the
+  /// membership that the group began with, and begin it once more without its data.
+  package var firstElectionNeedsAll = false
   package var bugs: PlantedBugs = []
 
   package init() {}

@@ -65,7 +65,7 @@ package struct ControllerService: NodeService {
 
   package func read(_ body: Request.Body) -> Reply.Body {
     switch body {
-    case .query(let number): return .configuration(machine.configuration(number))
+    case .query(let number): return .configuration(machine.configuration(number), controllers: [])
     case .control(let id, let command, let expected):
       if case .refused(let reason) = machine.plan(id, command, expected: expected) {
         return .refused(.invalid(reason))

@@ -14,8 +14,8 @@ struct AcceptedLink: Sendable {
     /// Nothing but a hello is allowed; closed at the deadline, monotonic nanoseconds.
     case stranger(deadline: UInt64)
     case client
-    /// A replica, and the folder that it greeted with.
-    case peer(ReplicaID, Incarnation)
+    /// A replica, and how it greeted.
+    case peer(ReplicaHello)
   }
 
   var standing: Standing
@@ -111,17 +111,15 @@ extension Node {
         meetStranger(caller)
       }
       accepted[connection]?.decoder.limits = .conversation
-      accepted[connection]?.standing =
-        hello.replica.map { .peer($0.from, $0.incarnation) }
-        ?? .client
+      accepted[connection]?.standing = hello.replica.map { .peer($0) } ?? .client
       outbox.send(
         .welcome(
           Welcome(
             version: protocolVersions.upperBound, cluster: identity.cluster, group: identity.group,
             identity: identity.groupIdentity, replica: identity.replica,
             incarnation: identity.incarnation)), on: connection)
-    case (.peer(let replica, _), .raft(let message)):
-      guard message.from == replica, message.to == identity.replica else {
+    case (.peer(let caller), .raft(let message)):
+      guard message.from == caller.from, message.to == identity.replica else {
         return close(connection, "a message of another replica than the hello named")
       }
       counters.messagesReceived += 1
@@ -130,7 +128,7 @@ extension Node {
       {
         effects.rarePaths.insert(.conflictSkippedEntries)
       }
-      keepStranger(replica)
+      meetStranger(caller)
       raft.step(message)
       noteFreshness(message)
     case (.peer, .dismissal(let reason)): leave(because: reason)
@@ -274,7 +272,7 @@ extension Node {
   private mutating func noteUnreachable(_ replica: ReplicaID) {
     guard raft.leader == replica else { return }
     let isConnected = accepted.values.contains {
-      if case .peer(replica, _) = $0.standing { true } else { false }
+      if case .peer(let caller) = $0.standing { caller.from == replica } else { false }
     }
     if !isConnected { raft.suspectLeader() }
   }

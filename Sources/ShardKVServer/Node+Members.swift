@@ -46,8 +46,9 @@ extension Node {
     }
   }
 
-  /// A replica said hello that our membership, which may be the stale one, does not list: answers
-  /// need a connection to it.
+  /// A replica is heard from that our membership, which may be the stale one, does not list:
+  /// answers need a connection to it, which is kept as long as it speaks. It may speak again after
+  /// a silence without another hello.
   mutating func meetStranger(_ caller: ReplicaHello) {
     guard !followed.includes(caller.from) else { return }
     if let place = peers.firstIndex(where: { $0.address.id == caller.from }) {
@@ -57,14 +58,6 @@ extension Node {
         Peer(
           address: ReplicaAddress(id: caller.from, peer: caller.address),
           leavesAt: now.monotonic + Self.strangerNanoseconds))
-    }
-  }
-
-  /// A stranger that is heard from is kept.
-  mutating func keepStranger(_ replica: ReplicaID) {
-    for place in peers.indices
-    where peers[place].leavesAt != nil && peers[place].address.id == replica {
-      peers[place].leavesAt = now.monotonic + Self.strangerNanoseconds
     }
   }
 
@@ -107,11 +100,13 @@ extension Node {
   private mutating func dismissImpostors() {
     guard !settings.bugs.contains(.wipedReplicaVotes) else { return }
     for connection in accepted.keys.sorted() {
-      guard case .peer(let replica, let found)? = accepted[connection]?.standing,
-        let known = member(replica)?.incarnation, known != .unknown, found != known
+      guard case .peer(let caller)? = accepted[connection]?.standing,
+        let known = member(caller.from)?.incarnation, known != .unknown,
+        caller.incarnation != known
       else { continue }
       effects.rarePaths.insert(.impostorDismissed)
-      outbox.send(.dismissal(reason: dismissal(of: replica, found, known)), on: connection)
+      let reason = dismissal(of: caller.from, caller.incarnation, known)
+      outbox.send(.dismissal(reason: reason), on: connection)
       close(connection, nil)
     }
   }

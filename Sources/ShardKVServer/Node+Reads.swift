@@ -78,12 +78,19 @@ extension Node {
     var remaining: [ReadRound] = []
     for round in readRounds {
       if isServable(round) {
-        for reader in round.readers { reply(reader.asker, service.read(reader.body)) }
+        for reader in round.readers { reply(reader.asker, answer(reader.body)) }
       } else {
         remaining.append(round)
       }
     }
     readRounds = remaining
+  }
+
+  /// What the machine says, and with a configuration whom to ask for the next one.
+  private func answer(_ body: Request.Body) -> Reply.Body {
+    let answer = service.read(body)
+    guard case .configuration(let configuration, _) = answer else { return answer }
+    return .configuration(configuration, controllers: members.map(\.address.peer))
   }
 
   private func isServable(_ round: ReadRound) -> Bool {

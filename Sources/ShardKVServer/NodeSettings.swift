@@ -52,5 +52,7 @@ package struct NodeSettings: Sendable {
     }
   }
 
-  package init() {}
+  package init() {
+    raft.firstElectionNeedsAll = true
+  }
 }

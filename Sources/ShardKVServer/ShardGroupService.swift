@@ -169,7 +169,7 @@ package struct ShardGroupService: NodeService {
       if case .register(_, let record) = errand.operation {
         registered = (errand.term, record)
       }
-    case (.configuration, .configuration(let configuration)):
+    case (.configuration, .configuration(let configuration, _)):
       guard machine.canAdopt(configuration) else { break }
       // More may follow: look again without waiting.
       nextPoll = 0

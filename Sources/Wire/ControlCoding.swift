@@ -31,12 +31,9 @@ extension ControlCommand {
   private static func joinRequests(_ list: consuming JSONList) throws(WireError) -> [JoinRequest] {
     var requests: [JoinRequest] = []
     while let request = try list.object() {
-      var seeds = try request.list("seeds")
-      var addresses: [String] = []
-      while let address = try seeds.text() { addresses.append(address) }
       requests.append(
         JoinRequest(
-          group: try request.group("group"), seeds: addresses,
+          group: try request.group("group"), seeds: try request.texts("seeds"),
           weight: request.has("weight") ? try request.weight() : nil))
     }
     return requests

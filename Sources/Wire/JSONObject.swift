@@ -212,6 +212,14 @@ package struct JSONObject {
     return JSONList(value, in: frame, depth: 1)
   }
 
+  /// A list of texts.
+  func texts(_ name: StaticString) throws(WireError) -> [String] {
+    var list = try list(name)
+    var texts: [String] = []
+    while let text = try list.text() { texts.append(text) }
+    return texts
+  }
+
   func identities<Identity: RandomIdentity>(_ name: StaticString) throws(WireError) -> [Identity] {
     var list = try list(name)
     var identities: [Identity] = []

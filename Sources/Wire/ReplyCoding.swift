@@ -26,9 +26,10 @@ extension Reply {
     case .session(let session):
       writer.plain("session", id)
       writer.session(session)
-    case .configuration(let configuration):
+    case .configuration(let configuration, let controllers):
       writer.plain("configuration", id)
       writer.configuration(configuration)
+      if !controllers.isEmpty { writer.array("controllers", controllers) { $0.text($1) } }
     case .planned(let configuration):
       writer.plain("planned", id)
       writer.configuration(configuration)
@@ -61,7 +62,10 @@ extension Reply {
     case "missing": body = .written(.missing)
     case "compareFailed": body = .written(.compareFailed)
     case "session": body = .session(try object.session("session"))
-    case "configuration": body = .configuration(try Configuration(object))
+    case "configuration":
+      body = .configuration(
+        try Configuration(object),
+        controllers: object.has("controllers") ? try object.texts("controllers") : [])
     case "planned": body = .planned(try Configuration(object))
     case "done": body = .done(try object.configNumber("number"))
     case "shardChunk": body = .shardChunk(try object.content("chunk"))
@@ -79,7 +83,7 @@ extension Reply.Body {
     case .value(let value, _): value.count + 96
     case .stale(let answer): (answer.value?.count ?? 0) + 112
     case .shardChunk(let chunk): chunk.count + 96
-    case .configuration(let configuration), .planned(let configuration):
+    case .configuration(let configuration, _), .planned(let configuration):
       configuration.shards.count * 56 + 1_024
     case .status: 1_024
     default: 96

@@ -142,7 +142,8 @@ package struct Reply: Hashable, Sendable {
     case stale(StaleValue)
     case written(WriteAnswer)
     case session(SessionID)
-    case configuration(Configuration)
+    /// And the peer addresses of all controllers, as the one that answers knows them.
+    case configuration(Configuration, controllers: [String])
     /// To `plan`: the configuration that the command would make. A command that would change
     /// nothing is answered with `done`, one that would be refused with the refusal.
     case planned(Configuration)

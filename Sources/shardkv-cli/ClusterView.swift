@@ -29,7 +29,7 @@ struct ClusterView {
     var problem: String?
     let patience = needsConfiguration ? app.timeout : min(app.timeout, 2_000_000_000)
     switch clients.run(.query(nil), timeout: patience) {
-    case .reply(.configuration(let newest)): configuration = newest
+    case .reply(.configuration(let newest, _)): configuration = newest
     case .reply(let body): throw app.unexpected(body)
     case .failed(let error):
       if needsConfiguration { throw App.failure(error, .unavailable) }

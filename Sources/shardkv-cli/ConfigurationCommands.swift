@@ -48,7 +48,7 @@ extension App {
       (first..<last).map { .query(ConfigNumber($0)) }, timeout: timeout)
     for outcome in outcomes {
       switch outcome {
-      case .reply(.configuration(let configuration)): all.append(configuration)
+      case .reply(.configuration(let configuration, _)): all.append(configuration)
       case .reply(let body): throw unexpected(body)
       case .failed(let error): throw Self.failure(error, .usage)
       }

@@ -155,7 +155,7 @@ extension App {
     _ number: ConfigNumber?, _ clients: Clients
   ) throws(Failure) -> Configuration {
     switch try reply(.query(number), clients) {
-    case .configuration(let configuration): return configuration
+    case .configuration(let configuration, _): return configuration
     case let body: throw unexpected(body)
     }
   }

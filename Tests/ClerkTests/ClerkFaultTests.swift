@@ -206,7 +206,7 @@ struct ClerkFaultTests {
       node.script = { request in
         switch round % 4 {
         case 1: .bytes(noise)
-        case 2: .reply(.configuration(cluster.configuration))
+        case 2: .reply(.configuration(cluster.configuration, controllers: []))
         case 3:
           .bytes(
             FrameCodec.encode(

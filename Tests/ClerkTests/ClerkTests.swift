@@ -164,7 +164,7 @@ struct ClerkRoutingTests {
     cluster.runUntilFinished()
     #expect(cluster.reply(move) == .done(ConfigNumber(1)))
     #expect(cluster.reply(register) == .done(.zero))
-    #expect(cluster.reply(query) == .configuration(cluster.configuration))
+    #expect(cluster.reply(query) == .configuration(cluster.configuration, controllers: []))
     #expect(cluster.clerk.configuration == cluster.configuration)
   }
 
@@ -235,6 +235,22 @@ struct ClerkRoutingTests {
       cluster.runUntilFinished()
       #expect(cluster.reply(put) == .written(.written(version: 2)))
     }
+  }
+
+  @Test("controllers that were all replaced since the clerk began are found")
+  func replacedControllers() throws {
+    let cluster = try FakeCluster()
+    let old = cluster.nodes.keys.filter { $0.hasPrefix("c:") }.sorted()
+    cluster.controllers = old + ["c:9"]
+    cluster.put("a", "1")
+    cluster.runUntilFinished()
+    let identity = try cluster.node(try #require(old.first)).identity
+    cluster.nodes["c:9"] = FakeNode("c:9", .none, identity, leader: nil)
+    for address in old { try cluster.node(address).mode = .refusing }
+    let query = cluster.submit(.query(nil))
+    cluster.runUntilFinished()
+    #expect(
+      cluster.reply(query) == .configuration(cluster.configuration, controllers: old + ["c:9"]))
   }
 
   @Test("the status of a dead node fails at once")

@@ -73,6 +73,8 @@ final class FakeCluster {
   var nodes: [String: FakeNode] = [:]
   var groups: [GroupID: FakeGroup] = [:]
   var configuration: Configuration
+  /// What controllers say of themselves.
+  var controllers: [String] = []
   var finished: [OperationID: (outcome: ClerkOutcome, at: UInt64)] = [:]
   private(set) var connects: [String] = []
   private(set) var turns = 0
@@ -277,7 +279,7 @@ final class FakeCluster {
       configuration.owner(of: configuration.layout.shard(of: key)) == node.group
     }
     switch body {
-    case .query: return .configuration(configuration)
+    case .query: return .configuration(configuration, controllers: controllers)
     case .openSession(let shard):
       if let shard, configuration.owner(of: shard) != node.group {
         return .refused(.wrongGroup(group.configuration))

@@ -108,7 +108,7 @@ struct FakeCluster {
     controller = FakeNode(group: .none) {
       { body in
         switch body {
-        case .query: .configuration(Self.configuration(endpoint))
+        case .query: .configuration(Self.configuration(endpoint), controllers: [])
         case .openSession: .session(SessionID(issued: 1, nonce: 1))
         default: .refused(.invalid("not a request to a controller"))
         }

@@ -62,6 +62,43 @@ import Testing
     #expect(bench.votes.map(\.isGranted) == [true])
   }
 
+  /// Two of three folders that were made anew, though the group refused each of them, are a quorum
+  /// of the membership that it began with: they must not begin it again.
+  @Test func aGroupBeginsOnceAllItsFirstReplicasAreThere() {
+    var settings = RaftSettings()
+    settings.firstElectionNeedsAll = true
+    let granted = Message.Body.voteReply(VoteReply(isGranted: true, isPreVote: true))
+    var bench = Bench(settings: settings)
+    while bench.node.role == .follower { bench.tick(1) }
+    bench.hear(2, term: 1, granted)
+    bench.tick(300)
+    #expect(bench.node.role != .candidate && bench.node.term == .zero)
+    // One that the group knows has entries, and refuses.
+    bench.hear(2, term: 1, granted)
+    bench.hear(3, term: 4, .voteReply(VoteReply(isGranted: false, isPreVote: true)))
+    #expect(bench.node.term == Term(4), "it is in a term now, and so some leader was elected")
+    var fresh = Bench(settings: settings)
+    while fresh.node.role == .follower { fresh.tick(1) }
+    for voter in [2, 3] { fresh.hear(voter, term: 1, granted) }
+    #expect(fresh.node.role == .candidate && fresh.node.term == Term(1))
+    // Its election needs a quorum as any other.
+    fresh.hear(3, term: 1, .voteReply(VoteReply(isGranted: true, isPreVote: false)))
+    #expect(fresh.node.role == .leader)
+    var old = Bench(term: 1, settings: settings)
+    while old.node.role == .follower { old.tick(1) }
+    old.hear(3, term: 2, granted)
+    #expect(old.node.role == .candidate)
+  }
+
+  /// A folder that was made anew to join, but under the id of a voter, must not vote a second time.
+  @Test func whoDoesNotKnowTheMembershipDoesNotVote() {
+    var joiner = Bench(voters: 0)
+    joiner.hear(2, term: 3, request(Bench.id(9, 2)))
+    #expect(joiner.votes.map(\.isGranted) == [false])
+    joiner.hear(2, term: 4, request(Bench.id(9, 2), pre: true))
+    #expect(joiner.votes.map(\.isGranted) == [false])
+  }
+
   /// Thesis §4.2.3: who hears from a leader does not vote, unless the leader itself asked for it.
   @Test(
     "§6, thesis §4.2.3: who hears a leader votes for nobody else, unless the leader asked for it")

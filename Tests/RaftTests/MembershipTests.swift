@@ -122,6 +122,21 @@ import Testing
     #expect(refused(bench.node.propose(promote)) == nil)
   }
 
+  /// A voter that does not know that it is one, after a crash, would vote for nobody.
+  @Test func whoHasNotTheMembershipThatNamesItIsNotPromoted() {
+    var bench = Bench()
+    bench.win()
+    bench.acknowledge(2, 1)
+    _ = bench.node.propose(.add(Bench.ids[3]))
+    bench.drain()
+    bench.acknowledge(2, 2)
+    bench.acknowledge(4, 1)
+    let promote = MembershipChange.promote(Bench.ids[3])
+    #expect(refused(bench.node.propose(promote)) == .notCaughtUp(Bench.ids[3], lacks: 1))
+    bench.acknowledge(4, 2)
+    #expect(refused(bench.node.propose(promote)) == nil)
+  }
+
   /// Nothing is begun that could not be ended: the voters after it must be alive.
   @Test func changesThatWouldLoseTheQuorumAreRefused() {
     var bench = Bench()

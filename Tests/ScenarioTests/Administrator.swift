@@ -48,7 +48,7 @@ final class Administrator {
   /// Looks at the newest configuration, and begins to change it.
   func begin() {
     submit(.query(nil)) { [self] body in
-      guard case .configuration(let configuration) = body else { return }
+      guard case .configuration(let configuration, _) = body else { return }
       known = configuration
       change()
     }

@@ -37,7 +37,7 @@ struct LoneNodeTests {
     var node = try LoneNode<ControllerService>(before.files)
     node.pass(milliseconds: 2_000)
     let client = try node.client(1)
-    guard case .configuration(let configuration) = try node.ask(.query(nil), on: client) else {
+    guard case .configuration(let configuration, _) = try node.ask(.query(nil), on: client) else {
       Issue.record("no configuration")
       return
     }

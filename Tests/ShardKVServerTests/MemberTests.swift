@@ -95,6 +95,38 @@ struct MemberTests {
     }
   }
 
+  /// A partition may be longer than a stranger is remembered, and its connection may survive it.
+  @Test func strangerThatSpeaksAgainIsConnectedToAgain() throws {
+    var node = try LoneNode<ShardGroupService>(group: 4)
+    node.pass(milliseconds: 2_000)
+    let connection = node.accept(2)
+    node.receive(hello(70), on: connection)
+    node.pass(milliseconds: 100)
+    let first = try #require(node.opened["127.0.0.1:7112"])
+    node.take([.link(.connected(first))])
+    node.pass(milliseconds: 11_000)
+    #expect(node.closed.contains(first))
+    let heartbeat = Message(
+      from: other, to: ReplicaID(rawValue: 3), term: Term(9), body: Seat.append(commit: 0))
+    node.receive(FrameCodec.encode(.raft(heartbeat)), on: connection)
+    node.pass(milliseconds: 100)
+    let second = try #require(node.opened["127.0.0.1:7112"])
+    #expect(second != first && !node.closed.contains(second))
+  }
+
+  @Test func controllersSayWhereAllOfThemAre() throws {
+    var node = try LoneNode<ControllerService>(group: 0)
+    node.pass(milliseconds: 2_000)
+    let client = try node.client(1)
+    let address = ReplicaAddress(id: other, peer: "127.0.0.1:7112")
+    #expect(try node.ask(.membership(.add(address)), on: client) == .done(.zero))
+    guard case .configuration(_, let controllers) = try node.ask(.query(nil), on: client) else {
+      Issue.record("no configuration")
+      return
+    }
+    #expect(controllers == ["127.0.0.1:7111", "127.0.0.1:7112"])
+  }
+
   @Test func whoIsDismissedByItsGroupStops() throws {
     var (node, _) = try leader()
     let connection = node.accept(2)

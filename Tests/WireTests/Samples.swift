@@ -89,7 +89,9 @@ enum Samples {
       .value(binary, version: 2), .value(Array(repeating: 0x7A, count: 1 << 20), version: 3),
       .noKey,
       .written(.written(version: 12)), .written(.missing), .written(.compareFailed),
-      .session(session), .configuration(configuration), .done(.zero), .done(ConfigNumber(8)),
+      .session(session), .configuration(configuration, controllers: []),
+      .configuration(configuration, controllers: ["10.0.0.1:7000", "[::1]:7000"]), .done(.zero),
+      .done(ConfigNumber(8)),
       .shardChunk([]), .shardChunk(binary), .status(status), .refused(.wrongLeader(hint: nil)),
       .refused(.wrongLeader(hint: "10.0.0.2:7000")), .refused(.wrongGroup(ConfigNumber(5))),
       .refused(

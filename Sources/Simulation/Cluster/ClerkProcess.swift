@@ -33,6 +33,9 @@ package final class ClerkProcess: SimulatedProcess {
   /// Operations that have no outcome yet.
   package var openCount: Int { waiting.count + completions.count }
 
+  /// What its operations wait for; to be asked for when a run ends, since it copies the clerk.
+  var report: [String] { clerk.report }
+
   /// Takes effect at the next turn: wake the host.
   package func submit(
     _ operation: ClerkOperation, timeout: UInt64, completion: @escaping (ClerkOutcome) -> Void

@@ -235,12 +235,16 @@ package final class SimulatedCluster {
 
   /// What every replica is and knows, a line each, for reports.
   package var summary: String {
-    replicas.map { replica in
-      let shards = replica.node?.shardReports().map {
-        "\($0.shard)\($0.isOwned ? "" : "(not owned)"):\($0.status.name)"
-      }
-      return "\(replica.host.name): \(replica.node?.summary ?? "down") "
-        + (shards ?? []).joined(separator: " ")
-    }.joined(separator: "\n")
+    let waiting = clients.flatMap { client in
+      client.process.report.map { "\(client.host.name): \($0)" }
+    }
+    return
+      (replicas.map { replica in
+        let shards = replica.node?.shardReports().map {
+          "\($0.shard)\($0.isOwned ? "" : "(not owned)"):\($0.status.name)"
+        }
+        return "\(replica.host.name): \(replica.node?.summary ?? "down") "
+          + (shards ?? []).joined(separator: " ")
+      } + waiting).joined(separator: "\n")
   }
 }

@@ -257,7 +257,7 @@ package final class LabCluster {
 
   package func query(_ number: ConfigNumber? = nil) throws -> Configuration {
     let outcome = try administratorClient().outcome(of: .query(number))
-    guard case .reply(.configuration(let configuration)) = outcome else {
+    guard case .reply(.configuration(let configuration, _)) = outcome else {
       throw LabFailure("query: \(outcome)")
     }
     return configuration

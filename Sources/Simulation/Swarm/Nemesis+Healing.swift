@@ -14,13 +14,15 @@ extension Nemesis {
   /// clients; nobody whose disk is damaged. Everybody else is gone for good, or cut off, or can
   /// only speak, or can only listen. Some of those that are no members stay in touch: they must do
   /// no harm.
+  /// - Parameter isChanging: operators may have asked a leader for another quorum than is known to
+  ///   anyone else, so whoever may be needed stays.
   /// - Returns: whether each host is in the core.
-  func healCore() -> [Bool] {
+  func healCore(isChanging: Bool) -> [Bool] {
     calm()
     var isInCore = simulator.hosts.map { !cluster.isReplica($0.index) }
     for group in cluster.plan.groups.indices {
       if options.changesMembers {
-        for host in coreOfMembers(group) { isInCore[host] = true }
+        for host in coreOfMembers(group, isChanging) { isInCore[host] = true }
         continue
       }
       var members = cluster.replicas.filter { $0.group == group }.map(\.host.index)
@@ -45,7 +47,7 @@ extension Nemesis {
 
   /// A quorum of every membership that it goes by itself, some more members perhaps, and some that
   /// are no members.
-  private func coreOfMembers(_ group: Int) -> [Int] {
+  private func coreOfMembers(_ group: Int, _ isChanging: Bool) -> [Int] {
     var others = cluster.intactMembers(of: group).filter { !$0.host.isDamaged }
     var core: [SimulatedCluster.Replica] = []
     var believed = [cluster.watches[group].memberships.current]
@@ -54,7 +56,7 @@ extension Nemesis {
         Quorum.holds(membership) { voter in core.contains { $0.member.id == voter } }
       }
     }
-    while !others.isEmpty, !isQuorum() || generator.chance(0.3) {
+    while !others.isEmpty, isChanging || !isQuorum() || generator.chance(0.3) {
       let next = others.remove(at: generator.next(in: 0..<others.count))
       core.append(next)
       if let membership = cluster.membershipInForce(next), !membership.voters.isEmpty {

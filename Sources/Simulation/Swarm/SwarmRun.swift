@@ -104,7 +104,7 @@ package final class SwarmRun {
   /// do.
   private func rest() {
     if options.healsCore {
-      let core = nemesis.healCore()
+      let core = nemesis.healCore(isChanging: !operatorsRest())
       converge("a core", core)
       if simulator.failure != nil { return }
       cores += 1
@@ -114,6 +114,20 @@ package final class SwarmRun {
     if simulator.failure == nil { workEverywhere("a healthy cluster") }
     if simulator.failure == nil, options.changesMembers { finishChanges() }
     if simulator.failure == nil, options.losesGroup { loseGroup() }
+  }
+
+  /// Operators begin nothing more, and what they asked for has arrived or never will.
+  /// - Returns: whether it came to that; those who go on may still take replicas into a quorum.
+  private func operatorsRest() -> Bool {
+    guard !operators.isEmpty else { return true }
+    for person in operators { person.isStopping = true }
+    let deadline = simulator.now + 3_000_000_000
+    while operators.contains(where: \.isBusy) {
+      guard simulator.failure == nil, simulator.now < deadline else { return false }
+      simulator.run(until: simulator.now + 50_000_000)
+    }
+    simulator.run(until: simulator.now + 1_000_000_000)
+    return true
   }
 
   /// Folders that were made anew are refused; all that are lost can be replaced, and what was begun
