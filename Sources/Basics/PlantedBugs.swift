@@ -64,6 +64,8 @@ package struct PlantedBugs: OptionSet, Hashable, Sendable {
   package static let redirectsUnbounded = PlantedBugs(rawValue: 1 << 28)
   /// A group goes on to the newest configuration and leaves out those between.
   package static let configurationsSkipped = PlantedBugs(rawValue: 1 << 29)
+  /// A change is made to the newest configuration, though it was made for an older one.
+  package static let changesUnfenced = PlantedBugs(rawValue: 1 << 30)
   /// A group gives no shard away while one arrives.
   package static let swapsDeadlock = PlantedBugs(rawValue: 1 << 32)
   /// A group goes on to a configuration only when no shard is on its way.
@@ -124,6 +126,7 @@ package struct PlantedBugs: OptionSet, Hashable, Sendable {
     ("expired-sessions-write", .expiredSessionsWrite),
     ("redirects-unbounded", .redirectsUnbounded),
     ("configurations-skipped", .configurationsSkipped),
+    ("changes-unfenced", .changesUnfenced),
     ("swaps-deadlock", .swapsDeadlock),
     ("waits-for-all-shards", .waitsForAllShards),
     ("versions-reset", .versionsReset),

@@ -78,6 +78,11 @@ extension RaftNode {
     standing == .leader && commitIndex >= leadership.termStart
   }
 
+  /// The end of the oldest snapshot that this leader is sending to a follower.
+  package var snapshotSent: LogIndex? {
+    leadership.peers.compactMap { $0.sending?.metadata.last.index }.min()
+  }
+
   /// The term of the entry at `index`; `nil` if it is no longer, or not yet, in memory.
   package func term(at index: LogIndex) -> Term? { log.term(at: index) }
 

@@ -187,8 +187,7 @@ extension RaftNode {
       bytesMax: settings.retainedBytesMax)
     // A follower that is receiving an older snapshot needs the log after it, or it would be sent
     // one snapshot after the other; within limits.
-    let needed = leadership.peers.compactMap { $0.sending?.metadata.last.index }.min()
-    if let needed, needed < cut, !settings.bugs.contains(.logTrimmedUnderReceiver) {
+    if let needed = snapshotSent, needed < cut, !settings.bugs.contains(.logTrimmedUnderReceiver) {
       let furthest = log.cut(
         behind: metadata.last.index, entriesMax: settings.retainedEntries * 16,
         bytesMax: settings.retainedBytesMax * 4)

@@ -14,9 +14,11 @@ extension ControllerMachine.Restorer: SnapshotRestorer {}
 package struct ControllerService: NodeService {
   package var machine: ControllerMachine
   private let layout: ShardLayout
+  private let bugs: PlantedBugs
 
   package init(identity: ReplicaIdentity, settings: NodeSettings) {
     layout = identity.layout
+    bugs = settings.bugs
     machine = ControllerMachine(layout: identity.layout)
   }
 
@@ -35,7 +37,9 @@ package struct ControllerService: NodeService {
     switch body {
     case .query, .plan: .read
     case .control(let id, let command, let expected):
-      admit(machine.plan(id, command, expected: expected))
+      admit(
+        machine.plan(
+          id, command, expected: bugs.contains(.changesUnfenced) ? nil : expected))
     case .register(let group, let record): admit(group, record)
     case .openSession(nil): .reply(.session(machine.issueSession(nonce: nonce)))
     default:

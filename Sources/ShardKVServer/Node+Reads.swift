@@ -43,6 +43,7 @@ extension Node {
     nextReadContext += 1
     let count = UInt64(newReads.count)
     readRounds.append(ReadRound(context: context, readers: newReads, index: nil))
+    if settings.tellsWhatIsApplied { effects.readsAsked.append(context) }
     newReads = []
     if raft.role == .leader {
       if raft.holdsLease {
@@ -60,6 +61,7 @@ extension Node {
     case .confirmed(let context, let index):
       if let place = readRounds.firstIndex(where: { $0.context == context }) {
         readRounds[place].index = index
+        if settings.tellsWhatIsApplied { effects.readsConfirmed.append((context, index)) }
         if raft.role != .leader {
           counters.followerReads += UInt64(readRounds[place].readers.count)
           effects.rarePaths.insert(.readsOnFollower)

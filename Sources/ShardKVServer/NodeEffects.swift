@@ -32,6 +32,10 @@ package struct NodeEffects: Sendable {
   package var applied: [AppliedCommand] = []
   /// The memberships that were committed and came by in this turn, in order; for the same.
   package var memberships: [AppliedMembership] = []
+  /// Linearizable reads of this turn: those that were asked for, and with which index those that
+  /// were asked for in this turn or before may be answered; for the same.
+  package var readsAsked: [UInt64] = []
+  package var readsConfirmed: [(context: UInt64, index: LogIndex)] = []
   /// The rare ways that this turn took, for the same.
   package var rarePaths: RarePaths = []
 

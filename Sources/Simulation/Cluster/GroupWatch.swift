@@ -27,6 +27,15 @@ package struct NodeObservation: Sendable {
   package var transferTarget: ReplicaID?
   /// The membership in force there.
   package var membership: Membership
+  /// The first entry of the log in memory, and the end of the newest snapshot of it.
+  package var firstIndex: LogIndex
+  package var snapshotIndex: LogIndex
+  /// The end of the oldest snapshot that it is sending to anybody.
+  package var sending: LogIndex?
+  /// It may answer reads without asking anybody.
+  package var holdsLease: Bool
+  /// It leads, and an entry of its own term is committed.
+  package var isReadyToServe: Bool
   /// Messages of other replicas, and snapshots of leaders, since it started.
   package var messagesReceived: UInt64
   package var snapshotsReceived: UInt64
@@ -77,6 +86,9 @@ package final class GroupWatch {
   private var strangersLast: [UInt64: LogIndex] = [:]
   private var elections = ElectionWatch()
   private var snapshots = SnapshotWatch()
+  private var reads = ReadWatch()
+  /// The highest index that any replica knew to be committed.
+  private var committed = LogIndex.zero
   private let ledger: WriteLedger
   private var didHandOver = false
   /// The chunks of moving shards in the log; only ever asked whether one is among them.
@@ -85,6 +97,8 @@ package final class GroupWatch {
 
   /// Called with the host that leads a term that nobody was seen to lead before.
   package var didElect: ((Int) -> Void)?
+  /// Called with a host that has begun to stand for election, and has asked nobody yet.
+  package var didCampaign: ((Int) -> Void)?
   package private(set) var leaderChanges = 0
   package private(set) var commandCount = 0
   package private(set) var configuration = ConfigNumber.zero
@@ -102,6 +116,13 @@ package final class GroupWatch {
     self.fail = fail
   }
 
+  /// Called before ``observe(_:life:incarnation:isSettled:name:)`` of the same turn.
+  package func observeReads(_ effects: NodeEffects, host: Int, incarnation: Int, name: String) {
+    let problem = reads.observe(
+      effects, host: host, incarnation: incarnation, committed: committed)
+    if let problem { fail("\(name) \(problem)") }
+  }
+
   /// `isSettled`: the node waits for no sync, so that what it shows is durable.
   package func observe(
     _ observation: NodeObservation, life: HostLife, incarnation: Int, isSettled: Bool, name: String
@@ -115,7 +136,7 @@ package final class GroupWatch {
     checkPromises(observation.promises, life, isSettled, name)
     let before = lastSeen[host].flatMap { $0.incarnation == incarnation ? $0.observation : nil }
     if let problem = elections.observe(observation, after: before)
-      ?? snapshots.observe(observation)
+      ?? snapshots.observe(observation, after: before)
     {
       fail("\(name) \(problem)")
     }
@@ -154,6 +175,8 @@ package final class GroupWatch {
     if observation.appliedIndex > observation.commitIndex {
       fail("\(name) applied what is not committed: \(observation)")
     }
+    if observation.role == .candidate, before?.term != observation.term { didCampaign?(host) }
+    committed = max(committed, observation.commitIndex)
     lastSeen[host] = (incarnation, observation)
     if observation.appliedIndex > furthest {
       furthest = observation.appliedIndex

@@ -94,6 +94,10 @@ extension NodeObservation {
         && !node.raft.membership.isVoter(node.raft.id),
       transferTarget: node.raft.transferTarget,
       membership: node.raft.membership,
+      firstIndex: node.raft.firstIndex, snapshotIndex: node.raft.snapshot.index,
+      sending: node.raft.snapshotSent,
+      holdsLease: node.raft.holdsLease,
+      isReadyToServe: node.raft.isReadyToServe,
       messagesReceived: node.counters.messagesReceived,
       snapshotsReceived: node.counters.snapshotsReceived)
   }

@@ -41,6 +41,12 @@ extension SimulatedCluster {
     guard observation.role == .leader, let before, before.index < observation.membershipIndex,
       observation.membershipIndex == observation.lastIndex
     else { return }
+    if !observation.isReadyToServe || before.index > observation.commitIndex {
+      fail(
+        watch,
+        "\(host.name) changes the membership at \(observation.membershipIndex), and has committed "
+          + "neither the one at \(before.index) nor anything of its term, or not both")
+    }
     checkPromotion(in: node.membership, at: observation.membershipIndex, of: replica)
     didChangeMembership?(host)
   }

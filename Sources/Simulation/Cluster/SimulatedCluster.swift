@@ -191,6 +191,8 @@ package final class SimulatedCluster {
     let wasFurthest = watch.furthest
     for next in effects.memberships { noteCommitted(next, of: replicas[index]) }
     noteMembership(observation, of: index, node)
+    watch.observeReads(
+      effects, host: host.index, incarnation: host.incarnation, name: host.name)
     watch.observe(
       observation, life: HostLife(host), incarnation: host.incarnation,
       isSettled: host.sync == nil, name: host.name)

@@ -1,7 +1,8 @@
 import Basics
 import Raft
 
-/// What must hold of snapshots: a follower that was sent one goes on by the log.
+/// What must hold of snapshots: a follower that was sent one goes on by the log, which is kept for
+/// it meanwhile.
 struct SnapshotWatch {
   private var runs: [ReplicaID: Run] = [:]
 
@@ -17,9 +18,18 @@ struct SnapshotWatch {
   /// So many snapshots of one leader, one after the other, are a loop.
   private static let snapshotsMax = 5
 
+  /// At least so many entries behind its own snapshot are kept for a follower that needs them.
+  private static let entriesKept: UInt64 = 64
+
   /// Takes note of what a replica shows after a turn.
+  /// - Parameter last: what it showed after the turn before; `nil` if it has just started.
   /// - Returns: what is wrong.
-  mutating func observe(_ seen: NodeObservation) -> String? {
+  mutating func observe(_ seen: NodeObservation, after last: NodeObservation?) -> String? {
+    if let last, let sent = last.sending, seen.sending == sent, seen.firstIndex > last.firstIndex,
+      seen.firstIndex > sent.next, seen.snapshotIndex.rawValue - sent.rawValue <= Self.entriesKept
+    {
+      return "trimmed its log up to \(seen.firstIndex) while it sends the snapshot at \(sent)"
+    }
     guard seen.snapshotsReceived > 0 else { return nil }
     var run =
       runs[seen.replica] ?? Run(term: seen.term, received: 0, index: seen.appliedIndex)

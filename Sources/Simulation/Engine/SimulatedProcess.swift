@@ -17,6 +17,8 @@ package struct HostClock: Sendable {
   package private(set) var driftPPM: Int64 = 0
   /// The virtual time since when it does.
   private var driftsSince: UInt64 = 0
+  /// What it had gained by then.
+  private var gained: Int64 = 0
   /// What the wall clock is wrong by, in milliseconds.
   package var wallOffset: Int64 = 0
 
@@ -25,26 +27,31 @@ package struct HostClock: Sendable {
 
   package init() {}
 
-  /// Lets a clock that ran evenly until then, virtual nanoseconds, drift; it does not jump.
+  /// Lets a clock run at another speed from then on, virtual nanoseconds; it does not jump.
   package mutating func drift(_ driftPPM: Int64, since time: UInt64) {
+    gained = gain(at: time)
     self.driftPPM = driftPPM
     driftsSince = time
   }
 
+  private func gain(at time: UInt64) -> Int64 {
+    gained + Int64((time - min(time, driftsSince)) / 1_000_000) * driftPPM
+  }
+
   package func moment(at time: UInt64) -> Moment {
-    let drift = Int64((time - min(time, driftsSince)) / 1_000_000) * driftPPM
     let wall = Self.wallAtStart + Int64(time / nanosecondsPerMillisecond) + wallOffset
     return Moment(
-      monotonic: bootOffset + UInt64(Int64(time) + drift), wall: UInt64(max(0, wall)))
+      monotonic: bootOffset + UInt64(Int64(time) + gain(at: time)), wall: UInt64(max(0, wall)))
   }
 
   /// The first virtual time at which the monotonic clock shows at least `deadline`.
   package func time(ofMonotonic deadline: UInt64) -> UInt64 {
     guard deadline > bootOffset else { return 0 }
     let elapsed = deadline - bootOffset
-    guard driftPPM != 0, elapsed > driftsSince, elapsed < 1 << 60 else { return elapsed }
+    let shown = UInt64(Int64(driftsSince) + gained)
+    guard driftsSince > 0, elapsed > shown, elapsed < 1 << 60 else { return elapsed }
     let rate = 1 + Double(driftPPM) / 1_000_000
-    var time = driftsSince + UInt64(Double(elapsed - driftsSince) / rate)
+    var time = driftsSince + UInt64(Double(elapsed - shown) / rate)
     while moment(at: time).monotonic < deadline { time += 1_000 }
     return time
   }

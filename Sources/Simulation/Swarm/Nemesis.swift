@@ -19,6 +19,7 @@ package final class Nemesis {
     package var drifts = 0
     package var drains = 0
     package var struckChangers = 0
+    package var struckCandidates = 0
     package init() {}
   }
 
@@ -68,9 +69,15 @@ package final class Nemesis {
     if options.memberStrikeChance > 0 {
       cluster.didChangeMembership = { [unowned self] host in strikeChanger(host) }
     }
-    if options.strikeChance > 0 {
+    for watch in cluster.watches {
+      watch.didElect = { [unowned self] host in
+        if options.slowsLeaders { slowDown(host, of: watch.group) }
+        if options.strikeChance > 0 { strike(simulator.hosts[host]) }
+      }
+    }
+    if options.candidateStrikeChance > 0 {
       for watch in cluster.watches {
-        watch.didElect = { [unowned self] host in strike(simulator.hosts[host]) }
+        watch.didCampaign = { [unowned self] host in strikeCandidate(simulator.hosts[host]) }
       }
     }
     guard options.driftPPM > 0 else { return }
@@ -141,6 +148,31 @@ package final class Nemesis {
     guard isActive, generator.chance(options.strikeChance) else { return }
     counters.strikes += 1
     later(0...30) { nemesis in
+      if nemesis.generator.chance(0.5) {
+        nemesis.crash(host)
+      } else {
+        nemesis.separate(lonely: host.index)
+      }
+    }
+  }
+
+  /// A leader's clock is the slowest from now on, and those of its followers are the fastest: what
+  /// it counts on lasts as long as it can, and what they promised as short.
+  private func slowDown(_ leader: Int, of group: GroupID) {
+    guard isActive else { return }
+    for replica in cluster.replicas(of: group) {
+      let isLeader = replica.host.index == leader
+      replica.host.clock.drift(
+        Int64(isLeader ? -options.driftPPM : options.driftPPM), since: simulator.now)
+      simulator.wake(replica.host)
+    }
+  }
+
+  /// One that has raised its term, and whom nobody hears.
+  private func strikeCandidate(_ host: SimulatedHost) {
+    guard isActive, generator.chance(options.candidateStrikeChance) else { return }
+    counters.struckCandidates += 1
+    later(0...20) { nemesis in
       if nemesis.generator.chance(0.5) {
         nemesis.crash(host)
       } else {

@@ -36,6 +36,9 @@ final class SwarmClient {
     self.notes = notes
     self.generator = generator
     var settings = ClerkSettings()
+    if number <= options.patientClients {
+      settings.attemptTimeout = UInt64(options.patience) * nanosecondsPerMillisecond
+    }
     if number > options.clients - options.impatientClients {
       settings.attemptTimeout = UInt64(options.impatience) * nanosecondsPerMillisecond
     }

@@ -312,24 +312,32 @@ final class SwarmOperator {
     }
   }
 
-  /// A command that leads nowhere, or somewhere else: the leader has to see to it.
+  /// A command that leads nowhere, or somewhere else: the leader has to see to it. Or two at once,
+  /// of which the second has to wait for the first.
   private func blunder(_ group: Int, _ then: @escaping () -> Void) {
+    let commands = (0..<(options.doublesBlunders ? 2 : 1)).map { _ in drawBlunder(group) }
+    var left = commands.count
+    for command in commands {
+      desk.counters.blunders += 1
+      ask(command, of: group, nil) { [unowned self] outcome in
+        if case .reply(.done) = outcome { desk.counters.blundersDone += 1 }
+        left -= 1
+        if left == 0 { then() }
+      }
+    }
+  }
+
+  private func drawBlunder(_ group: Int) -> MembershipCommand {
     let (some, other) = (anybody(group), anybody(group))
-    let command: MembershipCommand
     switch generator.next(in: 0..<5) {
-    case 0: command = .promote(some.id)
-    case 1: command = .replace(some.id, with: other.id)
+    case 0: return .promote(some.id)
+    case 1: return .replace(some.id, with: other.id)
     case 2 where cluster.watches[group].memberships.current.voters.count > 2:
-      command = .remove(some.id)
+      return .remove(some.id)
     default:
       // A folder that was made anew is not to come back, even if its replica was removed.
       let isWiped = cluster.replicas.contains { $0.member.id == some.id && $0.host.isWiped }
-      command = isWiped ? .promote(some.id) : .add(some)
-    }
-    desk.counters.blunders += 1
-    ask(command, of: group, nil) { [unowned self] outcome in
-      if case .reply(.done) = outcome { desk.counters.blundersDone += 1 }
-      then()
+      return isWiped ? .promote(some.id) : .add(some)
     }
   }
 }

@@ -91,6 +91,21 @@ package struct SwarmOptions: Sendable {
   /// In the end a whole group is down while others go on.
   package var losesGroup = false
 
+  /// The chance that whoever stands for election is crashed or cut off within milliseconds.
+  package var candidateStrikeChance = 0.0
+  /// Clients that wait for a silent node for ``patience`` milliseconds, the first of all: so long
+  /// that its group has another leader and new entries meanwhile.
+  package var patientClients = 0
+  package var patience = 3_000
+  /// The clocks of leaders run as slowly as they may, and those of others as fast.
+  package var slowsLeaders = false
+  /// Mean milliseconds between two changes of a second administrator, who thinks about each for
+  /// as long, and makes it for the configuration that it saw.
+  package var rivalPause = 0
+
+  /// Operators send two thoughtless commands at once.
+  package var doublesBlunders = false
+
   /// Replicas come, go, are replaced, and hand over; folders have ids.
   package var changesMembers = false
   /// People who do that at the same time, and the mean milliseconds between two doings of each.
@@ -120,6 +135,33 @@ package struct SwarmOptions: Sendable {
     drawReads(&generator)
     drawMembers(&generator)
     drawExtremes(&generator)
+    drawStrains(&generator)
+  }
+
+  private mutating func drawStrains(_ generator: inout SeededGenerator) {
+    candidateStrikeChance = generator.chance(0.3) ? 0.4 : 0
+    patientClients = generator.chance(0.4) ? generator.next(in: 1...clients) : 0
+    rivalPause =
+      controlPause > 0 && generator.chance(0.5) ? generator.next(in: 100...1_000) : 0
+    doublesBlunders = generator.chance(0.5)
+    if generator.chance(0.1) {
+      // Snapshots of many sections, which take longer to be sent than the log takes to go on.
+      (pieceBytes, sectionBytes, retainedEntries) = (512, 1_100, 4)
+      (snapshotBytes, clients, keys, valueBytes) = (1 << 10, 5, 12, 1...2_000)
+      thinkTime = 2...6
+      conditions.latency = 1_000_000...4_000_000
+      sync = 1_000_000...20_000_000
+      crashPause = generator.next(in: 1_000...3_000)
+    } else if generator.chance(0.1) {
+      // Leases that end just in time, if they do.
+      (driftPPM, slowsLeaders) = (200_000, true)
+      clockDriftPercentMax = driftPercent
+      (leaseReads, splitsMail) = (true, true)
+      partitionPause = generator.next(in: 1_000...2_000)
+      partitionTime = 600...2_000
+      stopPause = generator.next(in: 500...2_000)
+      stopTime = 400...900
+    }
   }
 
   private mutating func drawExtremes(_ generator: inout SeededGenerator) {
@@ -270,7 +312,9 @@ extension SwarmOptions: CustomStringConvertible {
       \(every("misdirect", misdirectPause))\(members) \
       section=\(sectionBytes)B \
       piece=\(pieceBytes)B retained=\(retainedEntries) sessions=\(sessionsMax) \
-      idle=\(sessionIdleMilliseconds)ms oneShard=\(movesOneShard) losesGroup=\(losesGroup)
+      idle=\(sessionIdleMilliseconds)ms oneShard=\(movesOneShard) losesGroup=\(losesGroup) \
+      candidateStrike=\(candidateStrikeChance) patient=\(patientClients) \
+      slowLeaders=\(slowsLeaders) doubles=\(doublesBlunders)\(every("rival", rivalPause))
       """
   }
 

@@ -27,6 +27,13 @@ extension SwarmRun {
       administrator.insist(on: [.move(second.shards[0], to: third.group)]) { haveMoved = true }
     }
     wait("two moves in \(place)", nil) { haveMoved }
+    // The second group would go on serving it for as long as it did not hear of the move.
+    wait("shard \(second.shards[0]) to arrive in \(place)", nil) { [self] in
+      let there = cluster.leader(of: third.group)?.node?.shardReports() ?? []
+      return there.contains {
+        $0.shard == second.shards[0] && $0.isOwned && $0.status != .pulling
+      }
+    }
     for shard in second.shards + third.shards { use(shard, place) }
     for replica in down { simulator.start(replica.host) }
     wait("rest after group \(lost.group) came back", nil) { [self] in

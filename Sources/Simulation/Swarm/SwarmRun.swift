@@ -24,6 +24,7 @@ package final class SwarmRun {
   var clients: [SwarmClient] = []
   private let desk = SwarmOperator.Desk()
   private var operators: [SwarmOperator] = []
+  private var rival: SwarmRival?
   private var cores = 0
   var simulator: Simulator { cluster.simulator }
 
@@ -47,6 +48,9 @@ package final class SwarmRun {
     }
     for _ in 0..<options.operators {
       operators.append(SwarmOperator(cluster, options, desk, generator: generator.fork()))
+    }
+    if options.rivalPause > 0 {
+      rival = SwarmRival(cluster, options, generator: generator.fork())
     }
   }
 
@@ -88,6 +92,7 @@ package final class SwarmRun {
       nemesis.begin()
       for client in clients { client.begin() }
       for person in operators { person.begin() }
+      rival?.begin()
     }
     let end = UInt64(options.seconds) * 1_000_000_000
     simulator.run(until: end * 3 / 4)
@@ -161,8 +166,9 @@ package final class SwarmRun {
     for client in clients { client.isStopping = true }
     for person in operators { person.isStopping = true }
     administrator.isStopping = true
+    rival?.isStopping = true
     wait("operations that were under way when all was well with \(place)", core) { [self] in
-      !clients.contains(where: \.isBusy) && !administrator.isBusy
+      !clients.contains(where: \.isBusy) && !administrator.isBusy && rival?.isBusy != true
         && !operators.contains(where: \.isBusy)
     }
     var haveJoined = false
@@ -243,6 +249,7 @@ package final class SwarmRun {
     totals.handOvers = cluster.handOvers
     totals.quorumChecks = cluster.quorumChecks
     totals.changes = administrator.counters
+    totals.rival = rival?.counters ?? totals.rival
     totals.faults = nemesis.counters
     totals.network = simulator.network.counters
     totals.disks = simulator.diskCounters

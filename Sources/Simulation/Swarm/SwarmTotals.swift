@@ -15,6 +15,7 @@ package struct SwarmTotals: Sendable {
   package var lostWrites = 0
   package var tornWrites = 0
   var changes = SwarmAdministrator.Counters()
+  var rival = SwarmRival.Counters()
   package var faults = Nemesis.Counters()
   package var network = NetworkCounters()
   package var disks = DiskCounters()
@@ -42,6 +43,7 @@ package struct SwarmTotals: Sendable {
       ("weights", \.changes.weights), ("policies", \.changes.policies),
       ("drains", \.changes.drains), ("undrains", \.changes.undrains),
       ("rebalances", \.changes.rebalances),
+      ("rivalsDone", \.rival.done), ("rivalsRefused", \.rival.refused),
       ("crashes", \.faults.crashes), ("powerCuts", \.faults.powerCuts),
       ("massCrashes", \.faults.massCrashes), ("struckLeaders", \.faults.strikes),
       ("lostWrites", \.lostWrites),
@@ -76,6 +78,7 @@ package struct SwarmTotals: Sendable {
       ("blunders", \.operators.blunders), ("blundersTaken", \.operators.blundersDone),
       ("stopsAsked", \.faults.drains), ("drained", \.drained),
       ("struckChangers", \.faults.struckChangers),
+      ("struckCandidates", \.faults.struckCandidates),
       ("wipedFolders", \.disks.wipes), ("wipedRefused", \.disks.wipedRefusals),
       ("misdirectedWrites", \.disks.misdirected),
       ("harmlessDamages", \.disks.harmless),
