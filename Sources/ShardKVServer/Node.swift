@@ -167,7 +167,9 @@ package struct Node<Service: NodeService>: Sendable where Service.Machine: Senda
         proposal.term == entry.term || settings.bugs.contains(.answersByIndexAlone)
       {
         switch outcome {
-        case .reply(let body): answer = body
+        case .reply(let body):
+          answer = body
+          if settings.tellsWhatIsApplied { effects.answered.append((proposal.term, entry.id)) }
         case .again:
           effects.rarePaths.insert(.proposalDecidedAnew)
           if let body = proposal.body {

@@ -30,6 +30,9 @@ package struct NodeEffects: Sendable {
   /// The commands applied in this turn, for those who watch; only if
   /// ``NodeSettings/tellsWhatIsApplied``.
   package var applied: [AppliedCommand] = []
+  /// The clients that were told what came of a command: the term in which each had it proposed, and
+  /// the entry whose outcome it was told; for the same.
+  package var answered: [(proposed: Term, entry: EntryID)] = []
   /// The memberships that were committed and came by in this turn, in order; for the same.
   package var memberships: [AppliedMembership] = []
   /// Linearizable reads of this turn: those that were asked for, and with which index those that

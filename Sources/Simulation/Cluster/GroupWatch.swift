@@ -256,6 +256,13 @@ package final class GroupWatch {
     }
   }
 
+  /// A client is told what came of its own command, and not of one that stands in its place.
+  package func answered(_ told: [(proposed: Term, entry: EntryID)], name: String) {
+    for (term, entry) in told where term != entry.term {
+      fail("\(name) answered for \(entry) whoever had proposed in term \(term)")
+    }
+  }
+
   package func hash(_ hash: UInt64, at index: LogIndex, host: Int, name: String) {
     if let known = hashes[index.rawValue] {
       if known.hash != hash {

@@ -197,6 +197,7 @@ package final class SimulatedCluster {
       observation, life: HostLife(host), incarnation: host.incarnation,
       isSettled: host.sync == nil, name: host.name)
     for command in effects.applied { watch.applied(command, name: host.name) }
+    watch.answered(effects.answered, name: host.name)
     guard !effects.applied.isEmpty else { return }
     if observation.appliedIndex.rawValue % hashInterval == 0 {
       watch.hash(
