@@ -36,6 +36,17 @@ expect() {
   fi
 }
 
+# refused STATUS TEXT COMMAND...: the command ends with STATUS and says TEXT.
+refused() {
+  local wanted=$1 text=$2 status=0 got
+  shift 2
+  got=$("$@" 2>&1) || status=$?
+  if ((status != wanted)) || [[ $got != *"$text"* ]]; then
+    echo "cluster-test.sh: '$*' ended with $status and '$got' instead of $wanted and '$text'"
+    return 1
+  fi
+}
+
 step() { printf '%3d s  %s\n' "$SECONDS" "$*"; }
 
 write_all() { for ((i = 0; i < KEYS; i++)); do cli append "key$i" "$1" >/dev/null; done; }
@@ -46,6 +57,10 @@ cluster up --detach --fresh >/dev/null 2>&1
 step "write and read $KEYS keys"
 write_all a
 read_all a
+step "change only the configuration that was seen, and refuse leases that no clock could keep"
+refused 1 "is the newest, not 0" cli move 0 2 --expect 0
+refused 64 "a lease would end after" "${SHARDKV_BIN:-.build/release}/shardkv-server" \
+  run --data "$SHARDKV_CLUSTER_DIR/none" --read-lease --clock-drift-max 1000
 step "kill a node of each group without warning, write, start them again"
 cluster kill g1n1 g2n2
 write_all b

@@ -136,7 +136,7 @@ private struct FakeStore {
 
   mutating func answer(_ body: Request.Body) -> Reply.Body {
     switch body {
-    case .get(let key):
+    case .get(let key), .getAnywhere(let key):
       return values[key].map { .value($0.bytes, version: $0.version) } ?? .noKey
     case .openSession:
       nextNonce += 1

@@ -26,6 +26,21 @@ struct KVClientTests {
     #expect(try await client.putIfAbsent("k", "z") == 1)
   }
 
+  /// Neither leader's read nor a stale one is answered here.
+  @Test func aReadOfAnyReplicaAsksForOne() async throws {
+    let cluster = try FakeCluster {
+      switch $0 {
+      case .get, .staleGet: true
+      default: false
+      }
+    }
+    let client = KVClient(endpoints: [cluster.controller.endpoint])
+    defer { client.close() }
+    try await client.put("k", "a")
+    #expect(try await client.get("k", from: .anyReplica)?.text == "a")
+    #expect(try await client.get("l", from: .anyReplica) == nil)
+  }
+
   @Test func manyTasksShareTheClient() async throws {
     let cluster = try FakeCluster()
     let client = KVClient(endpoints: [cluster.controller.endpoint])
