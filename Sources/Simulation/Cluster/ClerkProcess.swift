@@ -12,11 +12,11 @@ package final class ClerkProcess: SimulatedProcess {
     var completion: (ClerkOutcome) -> Void
   }
 
-  private var clerk: Clerk
-  private var waiting: [Waiting] = []
-  private var completions: [OperationID: (ClerkOutcome) -> Void] = [:]
+  @exclusivity(unchecked) private var clerk: Clerk
+  @exclusivity(unchecked) private var waiting: [Waiting] = []
+  @exclusivity(unchecked) private var completions: [OperationID: (ClerkOutcome) -> Void] = [:]
   /// Operations under way with when they began, oldest first.
-  private var begun: [(id: OperationID, at: UInt64)] = []
+  @exclusivity(unchecked) private var begun: [(id: OperationID, at: UInt64)] = []
   /// Called when requests are sent for one operation without an end.
   package var didSpin: ((String) -> Void)?
 
@@ -44,7 +44,7 @@ package final class ClerkProcess: SimulatedProcess {
   }
 
   /// As it was after the last turn: to look into the clerk behind this reference is to copy it.
-  package private(set) var nextDeadline: UInt64?
+  @exclusivity(unchecked) package private(set) var nextDeadline: UInt64?
 
   package func turn(_ now: Moment, _ inputs: [NodeInput]) -> NodeEffects {
     for next in waiting {

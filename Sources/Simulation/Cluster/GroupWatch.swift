@@ -69,26 +69,27 @@ package final class GroupWatch {
   private let fail: (String) -> Void
 
   /// The host that led in a term.
-  private var leaderOfTerm: [UInt64: HostLife] = [:]
+  @exclusivity(unchecked) private var leaderOfTerm: [UInt64: HostLife] = [:]
   /// Term and checksum of the command at an index, as the first replica applied it; 0 where nobody
   /// applied a command.
   private var commands: [UInt64] = []
   /// State hashes at some indexes, with the host that showed it first.
   private var hashes: [UInt64: (hash: UInt64, host: Int)] = [:]
   /// The term of the committed entry at an index, of whatever kind.
-  private var termOfIndex: [Term?] = []
+  @exclusivity(unchecked) private var termOfIndex: [Term?] = []
   /// By host.
-  private var durablePromises: [(folder: Int, promises: HardState)?] = []
-  private var lastSeen: [(incarnation: Int, observation: NodeObservation)?] = []
+  @exclusivity(unchecked) private var durablePromises: [(folder: Int, promises: HardState)?] = []
+  @exclusivity(unchecked) private var lastSeen: [NodeObservation?] = []
+  @exclusivity(unchecked) private var incarnations: [Int] = []
   /// The memberships that were committed.
-  package internal(set) var memberships: MembershipWatch
+  @exclusivity(unchecked) package internal(set) var memberships: MembershipWatch
   /// The end of the log of each leader that was removed, by its term.
   private var strangersLast: [UInt64: LogIndex] = [:]
-  private var elections = ElectionWatch()
-  private var snapshots = SnapshotWatch()
-  private var reads = ReadWatch()
+  @exclusivity(unchecked) private var elections = ElectionWatch()
+  @exclusivity(unchecked) private var snapshots = SnapshotWatch()
+  @exclusivity(unchecked) private var reads = ReadWatch()
   /// The highest index that any replica knew to be committed.
-  private var committed = LogIndex.zero
+  @exclusivity(unchecked) private var committed = LogIndex.zero
   private let ledger: WriteLedger
   private var didHandOver = false
   /// The chunks of moving shards in the log; only ever asked whether one is among them.
@@ -101,11 +102,11 @@ package final class GroupWatch {
   package var didCampaign: ((Int) -> Void)?
   package private(set) var leaderChanges = 0
   package private(set) var commandCount = 0
-  package private(set) var configuration = ConfigNumber.zero
+  @exclusivity(unchecked) package private(set) var configuration = ConfigNumber.zero
   /// The highest index that any replica applied.
-  package private(set) var furthest = LogIndex.zero
+  @exclusivity(unchecked) package private(set) var furthest = LogIndex.zero
   /// The host that applied furthest.
-  package private(set) var furthestHost: Int?
+  @exclusivity(unchecked) package private(set) var furthestHost: Int?
 
   package init(
     group: GroupID, members: Membership, ledger: WriteLedger, fail: @escaping (String) -> Void
@@ -130,11 +131,14 @@ package final class GroupWatch {
     let host = life.host
     if host >= lastSeen.count {
       lastSeen.append(contentsOf: repeatElement(nil, count: host + 1 - lastSeen.count))
+      incarnations.append(contentsOf: repeatElement(0, count: host + 1 - incarnations.count))
       durablePromises.append(
         contentsOf: repeatElement(nil, count: lastSeen.count - durablePromises.count))
     }
     checkPromises(observation.promises, life, isSettled, name)
-    let before = lastSeen[host].flatMap { $0.incarnation == incarnation ? $0.observation : nil }
+    // Taken out, since a copy would have to hold each of its parts.
+    var before = lastSeen[host].take()
+    if incarnations[host] != incarnation { before = nil }
     if let problem = elections.observe(observation, after: before)
       ?? snapshots.observe(observation, after: before)
     {
@@ -151,16 +155,15 @@ package final class GroupWatch {
       }
       if observation.leadsAsStranger { checkStranger(observation, name) }
     }
-    if let last = lastSeen[host], last.incarnation == incarnation {
-      if observation.term < last.observation.term
-        || observation.commitIndex < last.observation.commitIndex
-        || observation.appliedIndex < last.observation.appliedIndex
-        || observation.configuration < last.observation.configuration
+    if let before {
+      if observation.term < before.term || observation.commitIndex < before.commitIndex
+        || observation.appliedIndex < before.appliedIndex
+        || observation.configuration < before.configuration
       {
-        fail("\(name) went back: \(last.observation) then \(observation)")
+        fail("\(name) went back: \(before) then \(observation)")
       }
-      checkCommit(observation, after: last.observation, name)
-      checkTransfer(observation, after: last.observation, name)
+      checkCommit(observation, after: before, name)
+      checkTransfer(observation, after: before, name)
     }
     if let term = observation.appliedTerm {
       let index = Int(clamping: observation.appliedIndex.rawValue)
@@ -177,7 +180,8 @@ package final class GroupWatch {
     }
     if observation.role == .candidate, before?.term != observation.term { didCampaign?(host) }
     committed = max(committed, observation.commitIndex)
-    lastSeen[host] = (incarnation, observation)
+    lastSeen[host] = observation
+    incarnations[host] = incarnation
     if observation.appliedIndex > furthest {
       furthest = observation.appliedIndex
       furthestHost = host

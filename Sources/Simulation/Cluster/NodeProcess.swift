@@ -30,9 +30,9 @@ package protocol SimulatedNode: SimulatedProcess {
 /// a large value behind a reference is to copy it.
 package final class NodeProcess<Service: NodeService>: SimulatedNode
 where Service.Machine: Sendable {
-  private var node: Node<Service>
-  package private(set) var nextDeadline: UInt64?
-  package private(set) var observation: NodeObservation
+  @exclusivity(unchecked) private var node: Node<Service>
+  @exclusivity(unchecked) package private(set) var nextDeadline: UInt64?
+  @exclusivity(unchecked) package private(set) var observation: NodeObservation
 
   /// Starts from what is on the host's disk, repairs included.
   package init(_ host: SimulatedHost, _ settings: NodeSettings, seed: UInt64, now: Moment) throws {
@@ -82,22 +82,26 @@ where Service.Machine: Sendable {
 
 extension NodeObservation {
   init<Service: NodeService>(_ node: Node<Service>) {
+    // One copy, since each question would be asked of a copy of its own.
+    let raft = node.raft
+    let (role, membership) = (raft.role, raft.membership)
+    let isSettled = raft.isMembershipSettled
     self.init(
-      replica: node.identity.replica, role: node.raft.role, term: node.raft.term,
-      commitIndex: node.raft.commitIndex,
+      replica: node.identity.replica, role: role, term: raft.term,
+      commitIndex: raft.commitIndex,
       appliedIndex: node.applied, configuration: node.service.configurationNumber,
-      promises: node.raft.hardState,
-      appliedTerm: node.applied == .zero ? nil : node.raft.term(at: node.applied),
-      lastIndex: node.raft.lastIndex, membershipIndex: node.raft.membershipIndex,
-      isSettled: node.raft.isMembershipSettled,
-      leadsAsStranger: node.raft.role == .leader && node.raft.isMembershipSettled
-        && !node.raft.membership.isVoter(node.raft.id),
-      transferTarget: node.raft.transferTarget,
-      membership: node.raft.membership,
-      firstIndex: node.raft.firstIndex, snapshotIndex: node.raft.snapshot.index,
-      sending: node.raft.snapshotSent,
-      holdsLease: node.raft.holdsLease,
-      isReadyToServe: node.raft.isReadyToServe,
+      promises: raft.hardState,
+      appliedTerm: node.applied == .zero ? nil : raft.term(at: node.applied),
+      lastIndex: raft.lastIndex, membershipIndex: raft.membershipIndex,
+      isSettled: isSettled,
+      leadsAsStranger: role == .leader && isSettled
+        && !membership.isVoter(raft.id),
+      transferTarget: raft.transferTarget,
+      membership: membership,
+      firstIndex: raft.firstIndex, snapshotIndex: raft.snapshot.index,
+      sending: raft.snapshotSent,
+      holdsLease: raft.holdsLease,
+      isReadyToServe: raft.isReadyToServe,
       messagesReceived: node.counters.messagesReceived,
       snapshotsReceived: node.counters.snapshotsReceived)
   }

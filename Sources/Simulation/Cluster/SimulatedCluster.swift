@@ -26,13 +26,14 @@ package final class SimulatedCluster {
   package let simulator: Simulator
   package let plan: ClusterPlan
   package let settings: NodeSettings
-  package private(set) var replicas: [Replica] = []
+  @exclusivity(unchecked) package private(set) var replicas: [Replica] = []
   package private(set) var clients: [Client] = []
-  package private(set) var watches: [GroupWatch] = []
+  @exclusivity(unchecked) package private(set) var watches: [GroupWatch] = []
   package private(set) var handOvers = 0
   package internal(set) var quorumChecks = 0
   /// How many turns took each of ``RarePaths/names``.
-  package private(set) var rarePaths = Array(repeating: 0, count: RarePaths.names.count)
+  @exclusivity(unchecked) package private(set) var rarePaths = Array(
+    repeating: 0, count: RarePaths.names.count)
 
   /// One commit of so many is checked against the disks.
   package var quorumCheckInterval = 25
@@ -40,12 +41,13 @@ package final class SimulatedCluster {
   package var hashInterval: UInt64 = 32
 
   /// By host; `nil` for those of clients.
-  private var replicaOfHost: [Int?] = []
+  @exclusivity(unchecked) private var replicaOfHost: [Int?] = []
   private let ledger = WriteLedger()
   /// Called with a leader that put a membership into its log.
   package var didChangeMembership: ((SimulatedHost) -> Void)?
   /// Where the membership in force stood when each of ``replicas`` was last looked at.
-  var membershipSeen: [(life: HostLife, index: LogIndex, isCommitted: Bool)?] = []
+  @exclusivity(unchecked) var membershipSeen:
+    [(life: HostLife, index: LogIndex, isCommitted: Bool)?] = []
   private var lastCommit: [LogIndex] = []
   /// The group that serves each shard, as far as that group's furthest replica has applied.
   private var server: [GroupID]

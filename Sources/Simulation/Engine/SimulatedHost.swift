@@ -11,14 +11,14 @@ package final class SimulatedHost {
   /// Starts a process from what is on the disk, `nil` for hosts that never restart.
   let boot: ((SimulatedHost, Moment) throws -> any SimulatedProcess)?
 
-  package var disk = SimulatedDisk()
-  package var clock = HostClock()
+  @exclusivity(unchecked) package var disk = SimulatedDisk()
+  @exclusivity(unchecked) package var clock = HostClock()
   /// `nil` while the process is dead.
-  package internal(set) var process: (any SimulatedProcess)?
+  @exclusivity(unchecked) package internal(set) var process: (any SimulatedProcess)?
   /// Counts processes of this host, so that what was meant for an old one does not reach a new one.
-  package internal(set) var incarnation = 0
+  @exclusivity(unchecked) package internal(set) var incarnation = 0
   /// Stopped as by SIGSTOP: inputs wait, clocks go on.
-  package internal(set) var isPaused = false
+  @exclusivity(unchecked) package internal(set) var isPaused = false
   /// The next sync takes at least so many nanoseconds.
   package var syncStall = 0
   /// The next sync fails, and with it the process.
@@ -35,24 +35,24 @@ package final class SimulatedHost {
   /// Its folder was lost: whatever runs here has forgotten what its replica promised.
   package internal(set) var isWiped = false
   /// Folders that this host has had before this one.
-  package internal(set) var folder = 0
+  @exclusivity(unchecked) package internal(set) var folder = 0
   /// Nobody starts it any more, or ever did.
   package var isRetired = false
   /// Why its process ended itself, if its group did not know its folder.
   package internal(set) var dismissal: String?
 
-  var inbox: [NodeInput] = []
-  var isTurnScheduled = false
+  @exclusivity(unchecked) var inbox: [NodeInput] = []
+  @exclusivity(unchecked) var isTurnScheduled = false
   /// The next turn gets only a part of what waits.
-  var isMailSplit = false
+  @exclusivity(unchecked) var isMailSplit = false
   /// The virtual time of the timer event that counts.
-  var timerAt: UInt64?
+  @exclusivity(unchecked) var timerAt: UInt64?
   /// No turn begins before: the one before, or its sync, still runs.
-  var busyUntil: UInt64 = 0
-  var sync: NodeSync?
+  @exclusivity(unchecked) var busyUntil: UInt64 = 0
+  @exclusivity(unchecked) var sync: NodeSync?
   /// The virtual second of the last turn, and the turns in it.
-  var turnSecond: UInt64 = 0
-  var turnsInSecond = 0
+  @exclusivity(unchecked) var turnSecond: UInt64 = 0
+  @exclusivity(unchecked) var turnsInSecond = 0
 
   init(
     index: Int, name: String, address: String?,

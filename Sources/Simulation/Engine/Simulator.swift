@@ -23,6 +23,9 @@ package struct SimulationFailure: Error, Hashable, Sendable, CustomStringConvert
 
 /// Machines, their disks and the network between them in one thread and in virtual time: whatever
 /// happens is an event of one queue, and one seed decides everything.
+///
+/// What every event looks at, here and in the classes around, is not checked for exclusive access:
+/// there is one thread, and the checks took a tenth of the time.
 package final class Simulator {
   enum Event {
     case network(NetworkEvent)
@@ -40,12 +43,12 @@ package final class Simulator {
   }
 
   /// Virtual nanoseconds since the beginning.
-  package private(set) var now: UInt64 = 0
-  package private(set) var hosts: [SimulatedHost] = []
-  package var network: SimulatedNetwork
-  package var timing = Timing()
-  package private(set) var eventCount = 0
-  package private(set) var turnCount = 0
+  @exclusivity(unchecked) package private(set) var now: UInt64 = 0
+  @exclusivity(unchecked) package private(set) var hosts: [SimulatedHost] = []
+  @exclusivity(unchecked) package var network: SimulatedNetwork
+  @exclusivity(unchecked) package var timing = Timing()
+  @exclusivity(unchecked) package private(set) var eventCount = 0
+  @exclusivity(unchecked) package private(set) var turnCount = 0
   package private(set) var crashes = 0
   package private(set) var restarts = 0
   /// Processes that ended because they were asked to.
@@ -53,11 +56,11 @@ package final class Simulator {
   /// Faults of disks that made a difference.
   package internal(set) var diskCounters = DiskCounters()
   /// The first thing that went wrong: the run is over.
-  package private(set) var failure: SimulationFailure?
+  @exclusivity(unchecked) package private(set) var failure: SimulationFailure?
   /// Depends on everything that happened: equal for equal seeds, in every process.
-  package private(set) var traceHash: UInt64 = 0xCBF2_9CE4_8422_2325
+  @exclusivity(unchecked) package private(set) var traceHash: UInt64 = 0xCBF2_9CE4_8422_2325
   /// Called after every turn.
-  package var didTurn: ((SimulatedHost, NodeEffects) -> Void)?
+  @exclusivity(unchecked) package var didTurn: ((SimulatedHost, NodeEffects) -> Void)?
   /// Called when the power of a host with ``SimulatedHost/losesPowerInNextSync`` is to be cut.
   package var powerCutInSync: ((SimulatedHost) -> Void)?
   /// A process that was stopped finds a part of its mail in its first turn, and the rest later.
@@ -65,13 +68,13 @@ package final class Simulator {
   /// Called when a process has ended because it was asked to.
   package var didDrain: ((SimulatedHost) -> Void)?
   /// Gets a line for everything that happens.
-  package var tracer: ((String) -> Void)?
+  @exclusivity(unchecked) package var tracer: ((String) -> Void)?
 
   /// More turns of one host in one virtual second are a loop without a wait.
   private static let turnsPerSecondMax = 20_000
 
-  var generator: SeededGenerator
-  private var queue = EventQueue<Event>()
+  @exclusivity(unchecked) var generator: SeededGenerator
+  @exclusivity(unchecked) private var queue = EventQueue<Event>()
 
   package init(seed: UInt64) {
     generator = SeededGenerator(seed: seed)
