@@ -47,4 +47,9 @@ package struct Incarnation: RandomIdentity {
 package struct ReplicaID: RandomIdentity {
   package let rawValue: UInt64
   package init(rawValue: UInt64) { self.rawValue = rawValue }
+
+  // Spelled out: by default other modules compare by calls of generic code.
+  package static func == (left: Self, right: Self) -> Bool { left.rawValue == right.rawValue }
+  package static func != (left: Self, right: Self) -> Bool { left.rawValue != right.rawValue }
+  package static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
 }

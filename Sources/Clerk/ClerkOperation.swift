@@ -6,6 +6,8 @@ import Wire
 package struct OperationID: RawRepresentable, Hashable, Comparable, Sendable {
   package let rawValue: UInt64
   package init(rawValue: UInt64) { self.rawValue = rawValue }
+  // Spelled out: by default other modules compare by calls of generic code.
+  package static func == (left: Self, right: Self) -> Bool { left.rawValue == right.rawValue }
   package static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
 }
 

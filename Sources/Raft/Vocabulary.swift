@@ -6,7 +6,15 @@ package struct Term: RawRepresentable, Hashable, Comparable, Sendable, CustomStr
 
   package static let zero = Term(0)
   package var next: Term { Term(rawValue + 1) }
+
+  // Spelled out: by default other modules compare by calls of generic code.
+  package static func == (left: Self, right: Self) -> Bool { left.rawValue == right.rawValue }
+  package static func != (left: Self, right: Self) -> Bool { left.rawValue != right.rawValue }
   package static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
+  package static func > (left: Self, right: Self) -> Bool { left.rawValue > right.rawValue }
+  package static func <= (left: Self, right: Self) -> Bool { left.rawValue <= right.rawValue }
+  package static func >= (left: Self, right: Self) -> Bool { left.rawValue >= right.rawValue }
+
   package var description: String { String(rawValue) }
 }
 
@@ -20,7 +28,15 @@ package struct LogIndex: RawRepresentable, Hashable, Comparable, Sendable, Custo
   package var next: LogIndex { LogIndex(rawValue + 1) }
   /// The index before; 0 stays 0.
   package var previous: LogIndex { LogIndex(rawValue == 0 ? 0 : rawValue - 1) }
+
+  // Spelled out: by default other modules compare by calls of generic code.
+  package static func == (left: Self, right: Self) -> Bool { left.rawValue == right.rawValue }
+  package static func != (left: Self, right: Self) -> Bool { left.rawValue != right.rawValue }
   package static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
+  package static func > (left: Self, right: Self) -> Bool { left.rawValue > right.rawValue }
+  package static func <= (left: Self, right: Self) -> Bool { left.rawValue <= right.rawValue }
+  package static func >= (left: Self, right: Self) -> Bool { left.rawValue >= right.rawValue }
+
   package var description: String { String(rawValue) }
 }
 

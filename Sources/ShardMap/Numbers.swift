@@ -7,6 +7,9 @@ package struct GroupID: RawRepresentable, Hashable, Comparable, Sendable, Custom
   /// Owns the shards that no group owns; on the wire it also names the controller's own group.
   package static let none = GroupID(0)
 
+  // Spelled out: by default other modules compare by calls of generic code.
+  package static func == (left: Self, right: Self) -> Bool { left.rawValue == right.rawValue }
+  package static func != (left: Self, right: Self) -> Bool { left.rawValue != right.rawValue }
   package static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
   package var description: String { String(rawValue) }
 }
@@ -18,6 +21,9 @@ package struct ShardID: RawRepresentable, Hashable, Comparable, Sendable, Custom
   package init(_ number: Int) { rawValue = UInt16(number) }
 
   package var index: Int { Int(rawValue) }
+  // Spelled out: by default other modules compare by calls of generic code.
+  package static func == (left: Self, right: Self) -> Bool { left.rawValue == right.rawValue }
+  package static func != (left: Self, right: Self) -> Bool { left.rawValue != right.rawValue }
   package static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
   package var description: String { String(rawValue) }
 }
@@ -32,6 +38,9 @@ package struct ConfigNumber: RawRepresentable, Hashable, Comparable, Sendable,
 
   package static let zero = ConfigNumber(0)
   package var next: ConfigNumber { ConfigNumber(rawValue + 1) }
+  // Spelled out: by default other modules compare by calls of generic code.
+  package static func == (left: Self, right: Self) -> Bool { left.rawValue == right.rawValue }
+  package static func != (left: Self, right: Self) -> Bool { left.rawValue != right.rawValue }
   package static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
   package var description: String { String(rawValue) }
 }

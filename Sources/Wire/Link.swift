@@ -6,6 +6,10 @@ package struct ConnectionID: RawRepresentable, Hashable, Comparable, Sendable {
 
   package static let firstAccepted: UInt64 = 1 << 63
   package var isAccepted: Bool { rawValue >= Self.firstAccepted }
+
+  // Spelled out: by default other modules compare by calls of generic code.
+  package static func == (left: Self, right: Self) -> Bool { left.rawValue == right.rawValue }
+  package static func != (left: Self, right: Self) -> Bool { left.rawValue != right.rawValue }
   package static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
 }
 
