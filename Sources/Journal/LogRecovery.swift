@@ -142,7 +142,10 @@ struct LogRecovery {
     _ folder: FolderFiles, _ candidate: Candidate, _ bytes: [UInt8], _ end: SegmentScan.End
   ) throws(RecoveryError) {
     let name = candidate.file.name
-    let content = max(end.offset, bytes.withUnsafeBytes { Sector.endOfContent($0) })
+    // Without a bad record the scan has seen that nothing but zeros follows.
+    let content =
+      end.badOffset == nil
+      ? end.offset : max(end.offset, bytes.withUnsafeBytes { Sector.endOfContent($0) })
     let prewritten = Int(clamping: candidate.header.prewritten)
     if bytes.count < prewritten, end.badOffset != nil || content > bytes.count - 8 {
       // The zeros were durable before the first batch, so no crash takes them away. Where some are

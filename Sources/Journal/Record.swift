@@ -135,6 +135,11 @@ enum Sector {
   /// The offset after the last byte that is not zero.
   static func endOfContent(_ bytes: UnsafeRawBufferPointer) -> Int {
     var end = bytes.count
+    while end >= 64,
+      bytes.loadUnaligned(fromByteOffset: end - 64, as: SIMD8<UInt64>.self) == .zero
+    {
+      end -= 64
+    }
     while end >= 8, bytes.loadUnaligned(fromByteOffset: end - 8, as: UInt64.self) == 0 { end -= 8 }
     while end > 0, bytes[end - 1] == 0 { end -= 1 }
     return end
