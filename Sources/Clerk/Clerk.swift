@@ -9,6 +9,7 @@ import Wire
 /// A value: time and what the network did go in, what the network is to do and outcomes come out.
 /// One connection for each address carries any number of requests.
 package struct Clerk: Sendable {
+  private let anchor = Anchor()
   var settings: ClerkSettings
   /// Addresses of controllers that were given, and those that are known now.
   let seeds: [String]
@@ -52,7 +53,8 @@ package struct Clerk: Sendable {
   var isRefreshScheduled = false
   /// Questions for the newest configuration since one brought something newer.
   var fruitlessRefreshes = 0
-  private var next: UInt64?
+  /// When ``turn(_:_:)`` must be called at the latest, in monotonic nanoseconds.
+  package private(set) var nextDeadline: UInt64?
 
   /// - Parameters:
   ///   - controllers: addresses of controller replicas; some are enough, they name the others.
@@ -85,17 +87,13 @@ package struct Clerk: Sendable {
     operations[id].map { ($0.attempts, $0.lastProblem) } ?? (0, "")
   }
 
-  /// When ``turn(_:_:)`` must be called at the latest, in monotonic nanoseconds.
-  package var nextDeadline: UInt64? {
-    ready.isEmpty && effects.finished.isEmpty ? next : now.monotonic
-  }
-
   /// Takes on an operation; the next turn begins with it. It is finished once, by its deadline
   /// (monotonic nanoseconds) at the latest.
   package mutating func submit(_ operation: ClerkOperation, deadline: UInt64, now: Moment)
     -> OperationID
   {
     self.now.monotonic = max(self.now.monotonic, now.monotonic)
+    nextDeadline = self.now.monotonic
     let pending = Pending(.user(operation), deadline: deadline)
     if let error = refusal(of: operation) {
       let key = operations.insert(pending)
@@ -192,7 +190,8 @@ package struct Clerk: Sendable {
       heap.keep { matters($0) }
       swap(&heap, &timers)
     }
-    next = [timeouts.first?.at, timers.first?.at].compactMap { $0 }.min()
+    nextDeadline = timers.first?.at
+    if let timeout = timeouts.first?.at, timeout < nextDeadline ?? .max { nextDeadline = timeout }
   }
 
   private func matters(_ timer: ClerkTimer) -> Bool {

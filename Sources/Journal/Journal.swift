@@ -28,6 +28,7 @@ package struct Journal: Sendable {
   }
 
   let settings: JournalSettings
+  private let anchor = Anchor()
   let owner: SegmentHeader.Owner
   /// Oldest first; the last is written to.
   var segments: [Segment]

@@ -9,6 +9,8 @@ struct MembershipHistory: Sendable {
 
   /// Ascending by index and never empty; the first is the one of the snapshot or the initial one.
   private var changes: [Change]
+  /// Counts how often ``current`` became another.
+  private(set) var revision: UInt64 = 0
 
   init(_ membership: Membership, at index: LogIndex) {
     changes = [Change(index: index, membership: membership)]
@@ -27,14 +29,24 @@ struct MembershipHistory: Sendable {
     return changes[first...].contains { $0.membership.isVoter(replica) }
   }
 
+  /// Begins anew with the membership of a snapshot.
+  mutating func reset(to membership: Membership, at index: LogIndex) {
+    changes = [Change(index: index, membership: membership)]
+    revision += 1
+  }
+
   mutating func append(_ membership: Membership, at index: LogIndex) {
     changes.append(Change(index: index, membership: membership))
+    revision += 1
   }
 
   /// - Returns: whether the membership in force is another one now.
   mutating func truncate(from index: LogIndex) -> Bool {
     let before = changes.count
-    while changes.count > 1, current.index >= index { changes.removeLast() }
+    while changes.count > 1, current.index >= index {
+      changes.removeLast()
+      revision += 1
+    }
     return changes.count != before
   }
 

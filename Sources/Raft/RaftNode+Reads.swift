@@ -61,11 +61,10 @@ extension RaftNode {
     leadership.isDue = true
     guard settings.leaseReads else { return }
     // What was sent so long ago makes no lease any more, whoever answers it.
-    leadership.roundTimes.removeAll {
-      $0.sentAt + settings.leaseNanoseconds <= now.monotonic
-    }
+    let (lease, time) = (settings.leaseNanoseconds, now.monotonic)
+    leadership.roundTimes.removeAll { $0.sentAt + lease <= time }
     leadership.roundTimes.append(
-      Leadership.RoundTime(round: leadership.round, sentAt: now.monotonic))
+      Leadership.RoundTime(round: leadership.round, sentAt: time))
     extendLease()
   }
 

@@ -65,6 +65,8 @@ extension RaftNode {
   package var stamp: UInt64 { log.lastStamp }
   /// The membership in force: that of the last membership entry in the log, committed or not.
   package var membership: Membership { memberships.current.membership }
+  /// Counts how often ``membership`` became another since this replica started.
+  package var membershipRevision: UInt64 { memberships.revision }
   /// The index of the entry that made ``membership``; 0 for the first one.
   package var membershipIndex: LogIndex { memberships.current.index }
   /// The last entry of the newest durable snapshot; zero if there is none.

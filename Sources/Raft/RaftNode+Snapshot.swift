@@ -158,7 +158,7 @@ extension RaftNode {
     var base = metadata.last
     if settings.bugs.contains(.snapshotTermForgotten) { base.term = term }
     log = Log(base: base, baseStamp: metadata.stamp)
-    memberships = MembershipHistory(metadata.membership, at: metadata.membershipIndex)
+    memberships.reset(to: metadata.membership, at: metadata.membershipIndex)
     if let removed = removedAt, metadata.membershipIndex > removed,
       metadata.membership.includes(id)
     {

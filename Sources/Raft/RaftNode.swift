@@ -5,6 +5,7 @@ import Basics
 package struct RaftNode: Sendable {
   package let id: ReplicaID
   let settings: RaftSettings
+  private let anchor = Anchor()
   var generator: SeededGenerator
 
   var log: Log

@@ -15,6 +15,8 @@ extension Node {
 
   /// Takes over the membership in force, committed or not: whom to connect to, and where.
   mutating func followMembership() {
+    guard raft.membershipRevision != followedRevision else { return }
+    followedRevision = raft.membershipRevision
     guard raft.membership != followed else { return }
     followed = raft.membership
     members = followed.everyone.compactMap { replica in

@@ -22,6 +22,7 @@ import Wire
 package struct Node<Service: NodeService>: Sendable where Service.Machine: Sendable {
   package let identity: ReplicaIdentity
   let settings: NodeSettings
+  private let anchor = Anchor()
 
   var now: Moment
   package internal(set) var raft: RaftNode
@@ -48,6 +49,7 @@ package struct Node<Service: NodeService>: Sendable where Service.Machine: Senda
 
   /// The membership that ``members`` and ``peers`` follow.
   var followed = Membership(voters: [])
+  var followedRevision: UInt64?
   /// The replicas in it, ascending.
   var members: [Member] = []
   /// The folders of other replicas, as they said hello.

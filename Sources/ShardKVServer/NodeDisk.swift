@@ -57,7 +57,7 @@ struct NodeDisk: Sendable {
 
   /// Messages that wait for nothing: all that was appended is durable.
   mutating func takeUnbound() -> [Message] {
-    guard flight == nil, !journal.needsFlush else { return [] }
+    guard !waiting.isEmpty, flight == nil, !journal.needsFlush else { return [] }
     defer { waiting = [] }
     return waiting
   }

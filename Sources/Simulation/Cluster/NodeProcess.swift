@@ -82,26 +82,24 @@ where Service.Machine: Sendable {
 
 extension NodeObservation {
   init<Service: NodeService>(_ node: Node<Service>) {
-    // One copy, since each question would be asked of a copy of its own.
-    let raft = node.raft
-    let (role, membership) = (raft.role, raft.membership)
-    let isSettled = raft.isMembershipSettled
+    let (role, membership) = (node.raft.role, node.raft.membership)
+    let isSettled = node.raft.isMembershipSettled
     self.init(
-      replica: node.identity.replica, role: role, term: raft.term,
-      commitIndex: raft.commitIndex,
+      replica: node.identity.replica, role: role, term: node.raft.term,
+      commitIndex: node.raft.commitIndex,
       appliedIndex: node.applied, configuration: node.service.configurationNumber,
-      promises: raft.hardState,
-      appliedTerm: node.applied == .zero ? nil : raft.term(at: node.applied),
-      lastIndex: raft.lastIndex, membershipIndex: raft.membershipIndex,
+      promises: node.raft.hardState,
+      appliedTerm: node.applied == .zero ? nil : node.raft.term(at: node.applied),
+      lastIndex: node.raft.lastIndex, membershipIndex: node.raft.membershipIndex,
       isSettled: isSettled,
       leadsAsStranger: role == .leader && isSettled
-        && !membership.isVoter(raft.id),
-      transferTarget: raft.transferTarget,
+        && !membership.isVoter(node.raft.id),
+      transferTarget: node.raft.transferTarget,
       membership: membership,
-      firstIndex: raft.firstIndex, snapshotIndex: raft.snapshot.index,
-      sending: raft.snapshotSent,
-      holdsLease: raft.holdsLease,
-      isReadyToServe: raft.isReadyToServe,
+      firstIndex: node.raft.firstIndex, snapshotIndex: node.raft.snapshot.index,
+      sending: node.raft.snapshotSent,
+      holdsLease: node.raft.holdsLease,
+      isReadyToServe: node.raft.isReadyToServe,
       messagesReceived: node.counters.messagesReceived,
       snapshotsReceived: node.counters.snapshotsReceived)
   }
