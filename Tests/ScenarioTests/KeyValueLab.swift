@@ -26,7 +26,8 @@ struct KeyValueLab {
 
   /// A cluster whose only group is at work.
   static func makeLab(
-    servers: Int, isUnreliable: Bool = false, maxLogBytes: Int? = nil, seed: UInt64 = 1
+    servers: Int, isUnreliable: Bool = false, maxLogBytes: Int? = nil, retainedEntries: Int = 8,
+    seed: UInt64 = 1
   ) throws -> LabCluster {
     guard let layout = ShardLayout(mapping: .slots, shardCount: 1) else {
       throw LabFailure("no layout")
@@ -35,6 +36,7 @@ struct KeyValueLab {
     settings.groups = [(group, servers)]
     settings.isUnreliable = isUnreliable
     settings.maxLogBytes = maxLogBytes
+    settings.retainedEntries = retainedEntries
     settings.seed = seed
     let lab = LabCluster(settings)
     try lab.join([group])

@@ -21,6 +21,9 @@ package final class LabCluster {
     package var layout: ShardLayout
     /// A snapshot is taken when the log is this large; `nil`: never.
     package var maxLogBytes: Int?
+    /// Entries kept behind a snapshot; sixteen times as many while a follower receives an older one,
+    /// which must be enough for what is written meanwhile.
+    package var retainedEntries = 8
     package var isUnreliable = false
     package var seed: UInt64 = 1
 
@@ -44,7 +47,7 @@ package final class LabCluster {
     node.journal.segmentBytes = 64 << 10
     node.snapshotBytes = settings.maxLogBytes.map { UInt64($0) } ?? UInt64.max / 4
     node.snapshotFactor = 0
-    node.raft.retainedEntries = 8
+    node.raft.retainedEntries = settings.retainedEntries
     cluster = SimulatedCluster(
       plan: ClusterPlan(
         layout: settings.layout, controllers: settings.controllers, groups: settings.groups),
