@@ -114,9 +114,7 @@ extension Clerk {
     endpoint.failures += 1
     endpoint.isSuspect = true
     guard let party = endpoint.party else { return }
-    parties[party]?.pool.began(endpoint.backend)
-    parties[party]?.pool.ended(endpoint.backend, .failure, now: now.monotonic)
-    parties[party]?.pool.rest(endpoint.backend, for: endpoint.restUntil - now.monotonic)
+    parties[party]?.failed(endpoint.backend, now: now.monotonic, until: endpoint.restUntil)
   }
 
   /// The leader of a party is somewhere else than at `address`, or it is not known where.

@@ -206,7 +206,7 @@ extension Clerk {
     let requests = attempts.keys { $0.connection == connection && !$0.isLate }
     let queued = endpoints[index].queue.removeAll()
     let address = endpoints[index].address
-    var fresh = Endpoint(address: address)
+    var fresh = Endpoint(address: address, backend: endpoints[index].backend)
     fresh.party = endpoints[index].party
     fresh.failures = endpoints[index].failures
     if !wasAtRest { suspect(&fresh, isSilent) }

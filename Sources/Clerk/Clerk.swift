@@ -133,8 +133,9 @@ package struct Clerk: Sendable {
     } while !ready.isEmpty || !freedSessions.isEmpty
     flushLinks()
     dropSpentTimers()
-    defer { effects = ClerkEffects() }
-    return effects
+    var result = ClerkEffects()
+    swap(&result, &effects)
+    return result
   }
 
   mutating func start(_ pending: Pending) -> OperationID {

@@ -28,6 +28,13 @@ struct PartyState {
     pool.update(backends.map { Backend($0, weight: Self.weight) })
   }
 
+  /// An address failed, and is left alone until then; monotonic nanoseconds.
+  mutating func failed(_ backend: BackendAddress, now: UInt64, until end: UInt64) {
+    pool.began(backend)
+    pool.ended(backend, .failure, now: now)
+    pool.rest(backend, for: end - now)
+  }
+
   func address(of backend: BackendAddress) -> String? {
     backends.firstIndex(of: backend).map { addresses[$0] }
   }

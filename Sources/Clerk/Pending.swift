@@ -142,9 +142,11 @@ struct Endpoint {
   /// Has something to be sent at the end of the turn.
   var isTouched = false
 
-  init(address: String) {
+  init(address: String) { self.init(address: address, backend: BackendAddress(address)) }
+
+  init(address: String, backend: BackendAddress) {
     self.address = address
-    backend = BackendAddress(address)
+    self.backend = backend
   }
 
   var isIdle: Bool { queue.isEmpty && inFlight == 0 && output.isEmpty }

@@ -23,6 +23,11 @@ struct MembershipHistory: Sendable {
     changes.last { $0.index <= index } ?? changes[0]
   }
 
+  /// Whether it votes by the membership in force, which is not copied for it.
+  func isVoter(_ replica: ReplicaID) -> Bool {
+    changes[changes.count - 1].membership.isVoter(replica)
+  }
+
   /// Whether it votes by the membership in force at `index`, or by a later one.
   func isVoter(_ replica: ReplicaID, since index: LogIndex) -> Bool {
     let first = changes.lastIndex { $0.index <= index } ?? 0

@@ -49,7 +49,7 @@ extension RaftNode {
 
   package var role: Role {
     switch standing {
-    case .follower: membership.isVoter(id) ? .follower : .learner
+    case .follower: memberships.isVoter(id) ? .follower : .learner
     case .preCandidate: .preCandidate
     case .candidate: .candidate
     case .leader: .leader

@@ -83,9 +83,13 @@ extension Node {
   }
 
   private mutating func receive(_ bytes: [UInt8], on connection: ConnectionID) {
-    accepted[connection]?.decoder.append(bytes)
+    // By their places: to change one by its key would take it out and put it back each time.
+    guard let place = accepted.index(forKey: connection) else { return }
+    accepted.values[place].decoder.append(bytes)
     do {
-      while let message = try accepted[connection]?.decoder.next() {
+      while let place = accepted.index(forKey: connection),
+        let message = try accepted.values[place].decoder.next()
+      {
         handle(message, on: connection)
       }
     } catch {

@@ -125,8 +125,9 @@ package struct Node<Service: NodeService>: Sendable where Service.Machine: Senda
     drain()
     nextDeadline = deadline
     outbox.flush(into: &effects.links)
-    defer { effects = NodeEffects() }
-    return effects
+    var result = NodeEffects()
+    swap(&result, &effects)
+    return result
   }
 
   /// Takes what Raft has ready until there is no more: applying can lead to proposing again.

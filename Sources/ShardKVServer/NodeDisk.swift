@@ -68,7 +68,7 @@ struct NodeDisk: Sendable {
     finishing snapshot: (writes: [FileEffect], syncs: [FileEffect])?,
     into effects: inout NodeEffects
   ) {
-    guard flight == nil else { return }
+    guard flight == nil, snapshot != nil || journal.needsFlush else { return }
     let batch = journal.flush()
     let end = snapshot ?? ([], [])
     effects.files += batch.writes + end.writes

@@ -48,6 +48,8 @@ where Service.Machine: Sendable {
     Self.turn(&node, now, inputs, &nextDeadline, &observation)
   }
 
+  package var simulatedNode: (any SimulatedNode)? { self }
+
   private static func turn(
     _ node: inout Node<Service>, _ now: Moment, _ inputs: [NodeInput],
     _ nextDeadline: inout UInt64?, _ observation: inout NodeObservation

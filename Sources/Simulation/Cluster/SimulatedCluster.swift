@@ -15,7 +15,7 @@ package final class SimulatedCluster {
     package let member: ReplicaAddress
     /// Counted from 1 in its group.
     package let number: Int
-    package var node: (any SimulatedNode)? { host.process as? any SimulatedNode }
+    package var node: (any SimulatedNode)? { host.process?.simulatedNode }
   }
 
   package struct Client {

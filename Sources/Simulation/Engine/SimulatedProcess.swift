@@ -7,6 +7,12 @@ package protocol SimulatedProcess: AnyObject {
   func turn(_ now: Moment, _ inputs: [NodeInput]) -> NodeEffects
   /// When it wants a turn without inputs, in nanoseconds of its own monotonic clock.
   var nextDeadline: UInt64? { get }
+  /// Itself if it is a node: after each turn of each node a cast would cost more.
+  var simulatedNode: (any SimulatedNode)? { get }
+}
+
+extension SimulatedProcess {
+  package var simulatedNode: (any SimulatedNode)? { nil }
 }
 
 /// The clocks of one host, as functions of virtual time.
