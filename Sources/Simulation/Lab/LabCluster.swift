@@ -21,8 +21,8 @@ package final class LabCluster {
     package var layout: ShardLayout
     /// A snapshot is taken when the log is this large; `nil`: never.
     package var maxLogBytes: Int?
-    /// Entries kept behind a snapshot; sixteen times as many while a follower receives an older one,
-    /// which must be enough for what is written meanwhile.
+    /// Entries kept behind a snapshot; sixteen times as many while a follower receives an older
+    /// one, which must be enough for what is written meanwhile.
     package var retainedEntries = 8
     package var isUnreliable = false
     package var seed: UInt64 = 1
