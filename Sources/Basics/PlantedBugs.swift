@@ -34,6 +34,8 @@ package struct PlantedBugs: OptionSet, Hashable, Sendable {
   package static let readsOutliveLeadership = PlantedBugs(rawValue: 1 << 12)
   /// A new leader confirms reads before it has committed an entry of its own term.
   package static let readBeforeOwnTerm = PlantedBugs(rawValue: 1 << 13)
+  /// A late acknowledgement takes back what is known of a follower.
+  package static let lateRepliesTakeBack = PlantedBugs(rawValue: 1 << 14)
   /// Every append cuts the log behind it, though its entries are there already.
   package static let appendTruncates = PlantedBugs(rawValue: 1 << 15)
   /// A follower commits up to its leader's commit index, whatever it has itself.
@@ -114,6 +116,7 @@ package struct PlantedBugs: OptionSet, Hashable, Sendable {
     ("append-truncates", .appendTruncates),
     ("commit-beyond-append", .commitBeyondAppend),
     ("match-from-sent", .matchFromSent),
+    ("late-replies-take-back", .lateRepliesTakeBack),
     ("answers-by-index-alone", .answersByIndexAlone),
     ("log-committed-at-restart", .logCommittedAtRestart),
     ("snapshot-term-forgotten", .snapshotTermForgotten),

@@ -85,6 +85,9 @@ extension RaftNode {
     leadership.peers.compactMap { $0.sending?.metadata.last.index }.min()
   }
 
+  /// What each other replica is known to have, by its id; of a leader.
+  package var matches: [LogIndex] { leadership.peers.map(\.match) }
+
   /// The term of the entry at `index`; `nil` if it is no longer, or not yet, in memory.
   package func term(at index: LogIndex) -> Term? { log.term(at: index) }
 

@@ -171,6 +171,9 @@ extension RaftNode {
 
   private mutating func matched(_ index: LogIndex, at position: Int) {
     guard index <= log.last.index else { return }
+    if settings.bugs.contains(.lateRepliesTakeBack), index < leadership.peers[position].match {
+      leadership.peers[position].match = index
+    }
     let sent = leadership.peers[position].next.previous
     let grew = leadership.peers[position].acknowledge(
       settings.bugs.contains(.matchFromSent) ? sent : index)

@@ -36,10 +36,12 @@ extension ShardGroupMachine {
     let shard = layout.shard(of: key)
     guard canServe(shard) || bugs.contains(.ownershipOnlyWhenProposing) else { return .wrongGroup }
     switch shards[shard.index].sessions.admit(id, clock: clock) {
-    case .expired where !bugs.contains(.expiredSessionsWrite): return .expired
+    case .expired:
+      return bugs.contains(.expiredSessionsWrite)
+        ? perform(operation, on: key, in: shard.index) : .expired
     case .repeated(let code) where !bugs.contains(.repeatsOnlyWhenProposing):
       return AnswerCode.decode(code)
-    case .new, .expired, .repeated: break
+    case .new, .repeated: break
     }
     let output = perform(operation, on: key, in: shard.index)
     shards[shard.index].sessions.record(id, answer: AnswerCode.encode(output), clock: clock)

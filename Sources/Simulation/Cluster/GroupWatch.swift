@@ -27,6 +27,8 @@ package struct NodeObservation: Sendable {
   package var transferTarget: ReplicaID?
   /// The membership in force there.
   package var membership: Membership
+  /// What a leader knows each of the others to have, by id.
+  package var matches: [LogIndex]
   /// The first entry of the log in memory, and the end of the newest snapshot of it.
   package var firstIndex: LogIndex
   package var snapshotIndex: LogIndex
@@ -164,6 +166,7 @@ package final class GroupWatch {
       }
       checkCommit(observation, after: before, name)
       checkTransfer(observation, after: before, name)
+      checkMatches(observation, after: before, name)
     }
     if let term = observation.appliedTerm {
       let index = Int(clamping: observation.appliedIndex.rawValue)
@@ -203,6 +206,18 @@ package final class GroupWatch {
       term < observation.term
     else { return }
     fail("\(name) leads term \(observation.term) and committed an entry of \(term) by counting")
+  }
+
+  /// What a follower has in a term it keeps: late replies take nothing back.
+  private func checkMatches(
+    _ observation: NodeObservation, after last: NodeObservation, _ name: String
+  ) {
+    guard observation.role == .leader, last.role == .leader, observation.term == last.term,
+      observation.membershipIndex == last.membershipIndex
+    else { return }
+    for (now, before) in zip(observation.matches, last.matches) where now < before {
+      fail("\(name) knew that a follower has \(before), and now takes it for \(now)")
+    }
   }
 
   /// One vote in a term, and no term that is left is come back to, over the replica's whole life.

@@ -97,7 +97,7 @@ extension NodeObservation {
       leadsAsStranger: role == .leader && isSettled
         && !membership.isVoter(node.raft.id),
       transferTarget: node.raft.transferTarget,
-      membership: membership,
+      membership: membership, matches: node.raft.matches,
       firstIndex: node.raft.firstIndex, snapshotIndex: node.raft.snapshot.index,
       sending: node.raft.snapshotSent,
       holdsLease: node.raft.holdsLease,
