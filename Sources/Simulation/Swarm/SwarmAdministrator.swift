@@ -51,10 +51,15 @@ final class SwarmAdministrator {
   }
 
   /// Makes every group a member that is not drained, so that the end of a run sees all of them at
-  /// work.
+  /// work. Each attempt names the replicas that the groups have by then.
   func joinAll(then: @escaping () -> Void) {
-    insist(
-      on: [.join(groups.map(join)), .undrain(groups.map(\.id)), .policy(.balanced)], then)
+    change(.join(groups.map(join))) { [unowned self] isDone in
+      if isDone {
+        insist(on: [.undrain(groups.map(\.id)), .policy(.balanced)], then)
+      } else {
+        after(milliseconds: 100) { [unowned self] in joinAll(then: then) }
+      }
+    }
   }
 
   func insist(on commands: [ControlCommand], _ then: @escaping () -> Void) {
