@@ -89,8 +89,9 @@ extension RaftNode {
     for voter in otherVoters { sendAfterSync(.voteRequest(request), to: voter) }
   }
 
-  /// Whether it was never in any term, as far as its folder knows.
-  private var isUnborn: Bool {
+  /// Whether it was never in any term, as far as its folder knows, and so waits for all voters of
+  /// its first membership.
+  package var isUnborn: Bool {
     settings.firstElectionNeedsAll && term == .zero && log.last.index == .zero
   }
 

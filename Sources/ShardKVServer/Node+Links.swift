@@ -35,6 +35,8 @@ struct Peer: Sendable {
   var decoder = FrameDecoder()
   /// Set for one that is not a member: when it is forgotten, monotonic nanoseconds.
   var leavesAt: UInt64?
+  /// It was told that the group does not begin without this one.
+  var isMissed = false
 
   init(address: ReplicaAddress, leavesAt: UInt64? = nil) {
     self.address = address
@@ -264,7 +266,10 @@ extension Node {
     let pause = peers[place].isWelcome ? 0 : UInt64(random.next(in: settings.reconnectMilliseconds))
     peers[place].nextAttempt = now.monotonic + pause * nanosecondsPerMillisecond
     peers[place].isWelcome = false
-    if !wasOpen { noteUnreachable(peers[place].address.id) }
+    if !wasOpen {
+      noteUnreachable(peers[place].address.id)
+      tellWhoIsMissing(place, reason)
+    }
     if wasOpen {
       effects.events.append(
         NodeEvent(.info, "lost the connection to \(peers[place].address.peer): \(reason)"))
@@ -279,6 +284,19 @@ extension Node {
       if case .peer(let caller) = $0.standing { caller.from == replica } else { false }
     }
     if !isConnected { raft.suspectLeader() }
+  }
+
+  /// Whoever starts a new group should know why nothing happens.
+  private mutating func tellWhoIsMissing(_ place: Int, _ reason: String) {
+    guard raft.isUnborn, followed.isVoter(identity.replica), !peers[place].isMissed,
+      now.monotonic >= startedAt + settings.helloMilliseconds * nanosecondsPerMillisecond
+    else { return }
+    peers[place].isMissed = true
+    effects.events.append(
+      NodeEvent(
+        .warning,
+        "cannot reach \(peers[place].address.peer) (\(reason)): a new group begins once all its "
+          + "replicas have been reached"))
   }
 
   /// Sends to another replica, or drops the message if there is no connection: Raft sends again.

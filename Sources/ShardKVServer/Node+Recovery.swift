@@ -89,6 +89,7 @@ extension Node {
     identity = recovery.identity
     self.settings = settings
     self.now = now
+    startedAt = now.monotonic
     self.service = service
     var random = random
     raft = RaftNode(

@@ -25,6 +25,8 @@ package struct Node<Service: NodeService>: Sendable where Service.Machine: Senda
   private let anchor = Anchor()
 
   var now: Moment
+  /// Monotonic nanoseconds when this node began.
+  let startedAt: UInt64
   package internal(set) var raft: RaftNode
   package internal(set) var service: Service
   var disk: NodeDisk

@@ -15,6 +15,7 @@ struct LoneNode<Service: NodeService> where Service.Machine: Sendable {
   private(set) var sent: [ConnectionID: [UInt8]] = [:]
   private(set) var closed: Set<ConnectionID> = []
   private(set) var stop: NodeStop?
+  private(set) var events: [NodeEvent] = []
   /// The connections that it opened last, by address.
   private(set) var opened: [String: ConnectionID] = [:]
   private(set) var largestTurnBytes = 0
@@ -64,6 +65,7 @@ struct LoneNode<Service: NodeService> where Service.Machine: Sendable {
       }
       for read in effects.reads { pending.append(.fileRead(read, bytes: files.read(read))) }
       stop = stop ?? effects.stop
+      events += effects.events
     } while !pending.isEmpty || node.nextDeadline <= now.monotonic
   }
 

@@ -127,6 +127,25 @@ struct MemberTests {
     #expect(controllers == ["127.0.0.1:7111", "127.0.0.1:7112"])
   }
 
+  /// A new group waits for all its replicas, and says for whom, once, to those who wait with it.
+  @Test func newGroupSaysWhoIsMissing() throws {
+    var node = try LoneNode<ShardGroupService>(group: 4, others: [4, 5])
+    node.pass(milliseconds: 100)
+    let here = try #require(node.opened["127.0.0.1:7112"])
+    node.take([.link(.connected(here))])
+    for _ in 0..<80 {
+      node.pass(milliseconds: 100)
+      let missing = try #require(node.opened["127.0.0.1:7113"])
+      node.take([.link(.closed(missing, reason: "connection refused"))])
+    }
+    let warnings = node.events.filter { $0.level == .warning }.map(\.message)
+    #expect(
+      warnings == [
+        "cannot reach 127.0.0.1:7113 (connection refused): a new group begins once all its "
+          + "replicas have been reached"
+      ])
+  }
+
   @Test func whoIsDismissedByItsGroupStops() throws {
     var (node, _) = try leader()
     let connection = node.accept(2)
