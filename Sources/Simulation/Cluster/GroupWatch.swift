@@ -38,9 +38,8 @@ package struct NodeObservation: Sendable {
   package var holdsLease: Bool
   /// It leads, and an entry of its own term is committed.
   package var isReadyToServe: Bool
-  /// Messages of other replicas, and snapshots of leaders, since it started.
+  /// Messages of other replicas since it started.
   package var messagesReceived: UInt64
-  package var snapshotsReceived: UInt64
 }
 
 /// A host with one of the folders that it had: what promises are kept by.
@@ -88,7 +87,6 @@ package final class GroupWatch {
   /// The end of the log of each leader that was removed, by its term.
   private var strangersLast: [UInt64: LogIndex] = [:]
   @exclusivity(unchecked) private var elections = ElectionWatch()
-  @exclusivity(unchecked) private var snapshots = SnapshotWatch()
   @exclusivity(unchecked) private var reads = ReadWatch()
   /// The highest index that any replica knew to be committed.
   @exclusivity(unchecked) private var committed = LogIndex.zero
@@ -142,7 +140,7 @@ package final class GroupWatch {
     var before = lastSeen[host].take()
     if incarnations[host] != incarnation { before = nil }
     if let problem = elections.observe(observation, after: before)
-      ?? snapshots.observe(observation, after: before)
+      ?? SnapshotWatch.problem(of: observation, after: before)
     {
       fail("\(name) \(problem)")
     }

@@ -70,7 +70,8 @@ where Service.Machine: Sendable {
     let raft = node.raft
     let peers = raft.progress.map { "\($0)" }.joined(separator: "; ")
     return "\(raft.role) term \(raft.term) log \(raft.firstIndex)...\(raft.lastID) commit "
-      + "\(raft.commitIndex) applied \(node.applied) \(peers)"
+      + "\(raft.commitIndex) applied \(node.applied) \(raft.membership.text) at "
+      + "\(raft.membershipIndex) \(peers)"
   }
 
   package var counters: NodeCounters { node.counters }
@@ -102,7 +103,6 @@ extension NodeObservation {
       sending: node.raft.snapshotSent,
       holdsLease: node.raft.holdsLease,
       isReadyToServe: node.raft.isReadyToServe,
-      messagesReceived: node.counters.messagesReceived,
-      snapshotsReceived: node.counters.snapshotsReceived)
+      messagesReceived: node.counters.messagesReceived)
   }
 }

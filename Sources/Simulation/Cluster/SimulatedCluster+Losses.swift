@@ -21,6 +21,19 @@ extension SimulatedCluster {
     }
   }
 
+  /// Notes that a replica's disk is lost or damaged.
+  func noteLoss(of replica: Replica) { lostAt[replica.group] = simulator.now }
+
+  /// Until when nobody may ask a group to change its members: a leader only knows after an election
+  /// timeout that a replica is gone, and would take another one out that is now needed.
+  func changesAreSafe(in group: Int) -> UInt64 { lostAt[group].map { $0 + 1_500_000_000 } ?? 0 }
+
+  /// Whether a change that was asked for may still be on its way to the leader, so that nobody
+  /// knows yet who will be needed.
+  private func isAskedToChange(_ group: Int) -> Bool {
+    changeAskedAt[group].map { simulator.now < $0 + 500_000_000 } ?? false
+  }
+
   /// Whether a replica that is down may lose its disk, without anything that was acknowledged being
   /// lost with it, and without replicas that know nothing of it making a quorum.
   ///
@@ -31,7 +44,7 @@ extension SimulatedCluster {
   ///   old one, and the others are no quorum together with it.
   func canLose(_ lost: Replica, comesBack: Bool) -> Bool {
     guard lost.host.isIntact, !lost.host.isDamaged, !lost.host.isUp,
-      let had = durableLog(of: lost)
+      !isAskedToChange(lost.group), let had = durableLog(of: lost)
     else { return false }
     let watch = watches[lost.group]
     var good: [ReplicaID] = []

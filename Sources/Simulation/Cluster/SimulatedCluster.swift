@@ -49,6 +49,10 @@ package final class SimulatedCluster {
   @exclusivity(unchecked) var membershipSeen:
     [(life: HostLife, index: LogIndex, isCommitted: Bool)?] = []
   private var lastCommit: [LogIndex] = []
+  /// When each group last lost a replica for good, and when it was last asked to change its
+  /// members; virtual nanoseconds.
+  var lostAt: [Int: UInt64] = [:]
+  var changeAskedAt: [Int: UInt64] = [:]
   /// The group that serves each shard, as far as that group's furthest replica has applied.
   private var server: [GroupID]
   private var commitsSeen = 0

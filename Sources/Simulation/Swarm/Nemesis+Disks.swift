@@ -41,6 +41,7 @@ extension Nemesis {
     guard options.changesMembers else { return simulator.damage(replica.host) }
     guard cluster.canLose(replica, comesBack: false) else { return }
     simulator.damage(replica.host)
+    cluster.noteLoss(of: replica)
     simulator.restartDamaged(replica.host)
   }
 
@@ -56,7 +57,9 @@ extension Nemesis {
     guard let replica = expendable() else { return }
     crash(replica.host, losesPower: true)
     guard cluster.canLose(replica, comesBack: false) else { return }
-    if simulator.misdirectWrite(of: replica.host) { simulator.restartDamaged(replica.host) }
+    guard simulator.misdirectWrite(of: replica.host) else { return }
+    cluster.noteLoss(of: replica)
+    simulator.restartDamaged(replica.host)
   }
 
   /// A folder is gone. Mostly somebody makes a new one under the old id, as a script does that runs
@@ -67,6 +70,7 @@ extension Nemesis {
     crash(host, losesPower: true)
     guard cluster.canLose(replica, comesBack: true) else { return }
     simulator.noteWipe()
+    cluster.noteLoss(of: replica)
     cluster.loseFolder(
       of: replica, remade: generator.chance(0.8), isJoiner: generator.chance(0.3))
     later(options.downTime) { $0.simulator.start(host) }

@@ -233,6 +233,13 @@ final class SwarmOperator {
     _ command: MembershipCommand, of group: Int, _ roster: Roster?,
     _ then: @escaping (ClerkOutcome) -> Void
   ) {
+    let safe = cluster.changesAreSafe(in: group)
+    guard now >= safe else {
+      return cluster.simulator.after(safe - now) { [unowned self] in
+        ask(command, of: group, roster, then)
+      }
+    }
+    cluster.changeAskedAt[group] = now
     let party = cluster.plan.groups[group]
     let replicas =
       roster?.leader.replicas ?? cluster.voters(of: party.id).map(\.member)
