@@ -63,7 +63,8 @@ extension Nemesis {
   }
 
   /// A folder is gone. Mostly somebody makes a new one under the old id, as a script does that runs
-  /// `init` wherever there is none.
+  /// `init` wherever there is none. Of a group that began with one replica a folder like the first
+  /// would begin it again, with nobody to ask: only one that is to join can be refused.
   func wipeFolder() {
     let host = victim()
     guard let replica = cluster.replicas.first(where: { $0.host === host }) else { return }
@@ -71,8 +72,10 @@ extension Nemesis {
     guard cluster.canLose(replica, comesBack: true) else { return }
     simulator.noteWipe()
     cluster.noteLoss(of: replica)
+    let isRemade = generator.chance(0.8)
+    let beganAlone = cluster.plan.groups[replica.group].members.count == 1
     cluster.loseFolder(
-      of: replica, remade: generator.chance(0.8), isJoiner: generator.chance(0.3))
+      of: replica, remade: isRemade, isJoiner: generator.chance(0.3) || beganAlone)
     later(options.downTime) { $0.simulator.start(host) }
   }
 
