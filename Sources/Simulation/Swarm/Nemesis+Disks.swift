@@ -92,12 +92,6 @@ extension Nemesis {
   func strikeChanger(_ host: SimulatedHost) {
     guard isActive, generator.chance(options.memberStrikeChance) else { return }
     counters.struckChangers += 1
-    later(0...20) { nemesis in
-      if nemesis.generator.chance(0.5) {
-        nemesis.crash(host)
-      } else {
-        nemesis.separate(lonely: host.index)
-      }
-    }
+    knockOut(host, within: 0...20)
   }
 }

@@ -147,7 +147,12 @@ package final class Nemesis {
   private func strike(_ host: SimulatedHost) {
     guard isActive, generator.chance(options.strikeChance) else { return }
     counters.strikes += 1
-    later(0...30) { nemesis in
+    knockOut(host, within: 0...30)
+  }
+
+  /// Crashes a host soon, or cuts it off from all others.
+  func knockOut(_ host: SimulatedHost, within milliseconds: ClosedRange<Int>) {
+    later(milliseconds) { nemesis in
       if nemesis.generator.chance(0.5) {
         nemesis.crash(host)
       } else {
@@ -172,13 +177,7 @@ package final class Nemesis {
   private func strikeCandidate(_ host: SimulatedHost) {
     guard isActive, generator.chance(options.candidateStrikeChance) else { return }
     counters.struckCandidates += 1
-    later(0...20) { nemesis in
-      if nemesis.generator.chance(0.5) {
-        nemesis.crash(host)
-      } else {
-        nemesis.separate(lonely: host.index)
-      }
-    }
+    knockOut(host, within: 0...20)
   }
 
   /// A whole group, or every node there is.
