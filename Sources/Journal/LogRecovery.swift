@@ -155,7 +155,7 @@ struct LogRecovery {
     if let offset = end.badOffset {
       let problem = bytes.withUnsafeBytes {
         TornTail.corruption(
-          SegmentScan(bytes: $0, salt: candidate.salt), after: end.offset)
+          SegmentScan(bytes: $0, salt: candidate.salt), after: end.offset, chain: end.chain)
       }
       if let problem { throw corrupt(name, offset, "\(end.reason), and \(problem)") }
       keepAside(folder, name, end.offset, Array(bytes[end.offset..<content]))

@@ -7,8 +7,10 @@
 /// the last batch, and only if something is missing there: its end, or a sector that is zero and
 /// should not be, for which the commit record counts the sectors that are rightly zero.
 enum TornTail {
-  /// Why what stands after the last whole batch is no tear; `nil` if it is one.
-  static func corruption(_ scan: SegmentScan, after start: Int) -> String? {
+  /// Why what stands after the last whole batch is no tear; `nil` if it is one. The first record of
+  /// a batch names the last of the batch before: anywhere else than at `start` it was misdirected.
+  /// - Parameter chain: the checksum that the record at `start` names as that of the one before.
+  static func corruption(_ scan: SegmentScan, after start: Int, chain: UInt32) -> String? {
     let bytes = scan.bytes
     let content = Sector.endOfContent(bytes)
     guard content > start else { return nil }
@@ -16,9 +18,12 @@ enum TornTail {
     var offset = start
     while offset <= content - RecordHeader.size {
       if RecordHeader.u32(bytes[rebasing: offset..<offset + 4], 0) == RecordHeader.magic,
-        let header = RecordHeader(bytes, at: offset, salt: scan.salt), header.type == .commit
+        let header = RecordHeader(bytes, at: offset, salt: scan.salt)
       {
-        frames.append((header, offset))
+        if header.chain == chain, offset > start {
+          return "what belongs there stands at byte \(offset)"
+        }
+        if header.type == .commit { frames.append((header, offset)) }
       }
       offset += 8
     }

@@ -101,6 +101,32 @@ import Testing
       try disk.recovered(Self.tiny).state.entries == whole.state.entries + [entry(6, term: 7)])
   }
 
+  /// The beginning of a batch that was synced, found behind the zeros where it belongs, with its end
+  /// and all that followed cut off by the end of the file: no tear makes that.
+  @Test func batchAtAWrongPlaceIsNoTear() throws {
+    var disk = try SimulatedDisk.formatted()
+    var journal = try disk.recovered().journal
+    journal.append(hardState: nil, entries: [entry(1, term: 1, bytes: 33)])
+    try disk.flush(&journal)
+    let name = try #require(disk.fileNames.last)
+    journal.append(hardState: nil, entries: [entry(2, term: 1, bytes: 1_000)])
+    let writes = journal.flush().writes
+    guard case .write(name, let start, let batch)? = writes.last else {
+      Issue.record("the batch is not the last write")
+      return
+    }
+    let size = try #require(disk.contents(of: name)).count
+    let first = (Int(start) / 512 + 1) * 512
+    for place in stride(from: first, to: size, by: 512) {
+      var astray = disk
+      let part = Array(batch.prefix(size - place))
+      try astray.perform([.write(name, offset: UInt64(place), bytes: part), .sync(name)])
+      #expect(throws: RecoveryError.self, "at byte \(place) of \(size)") {
+        _ = try astray.recovered()
+      }
+    }
+  }
+
   /// Every subset of the sectors of the last, unsynced batch may be what reached the disk.
   @Test func everyTearOfTheLastBatchIsCut() throws {
     var disk = try SimulatedDisk.formatted()
