@@ -101,7 +101,7 @@ import Testing
       try disk.recovered(Self.tiny).state.entries == whole.state.entries + [entry(6, term: 7)])
   }
 
-  /// The beginning of a batch that was synced, found behind the zeros where it belongs, with its end
+  /// The beginning of a synced batch, found behind the zeros where it belongs, with its end
   /// and all that followed cut off by the end of the file: no tear makes that.
   @Test func batchAtAWrongPlaceIsNoTear() throws {
     var disk = try SimulatedDisk.formatted()
