@@ -42,7 +42,7 @@ let package = Package(
     target("Raft", ["Basics"]),
     target("Balancing", ["Basics", "Checksums"]),
     target("ShardCtrler", ["Basics", "ShardMap", "Sessions", "Balancing"]),
-    target("ShardKV", ["Basics", "ShardMap", "Sessions"]),
+    target("ShardKV", ["Basics", "RESP", "RedisCommands", "ShardMap", "Sessions"]),
     target("Journal", ["Basics", "Checksums", "ShardMap", "Raft"]),
     target("Wire", ["Basics", "Checksums", "ShardMap", "Sessions", "Raft"]),
     target("Clerk", ["Basics", "ShardMap", "Sessions", "Balancing", "Wire"]),
@@ -93,7 +93,8 @@ let package = Package(
     tests("WireTests", ["Basics", "Checksums", "ShardMap", "Sessions", "Raft", "Wire"]),
     tests("ShardMapTests", ["ShardMap", "Basics"]),
     tests("SessionsTests", ["Sessions", "Basics"]),
-    tests("ShardKVTests", ["ShardKV", "Sessions", "ShardMap", "Basics"]),
+    tests(
+      "ShardKVTests", ["ShardKV", "RESP", "RedisCommands", "Sessions", "ShardMap", "Basics"]),
     tests("BalancingTests", ["Balancing", "Basics", "Checksums"]),
     tests("ShardCtrlerTests", ["ShardCtrler", "ShardMap", "Sessions", "Basics"]),
     tests(

@@ -41,6 +41,8 @@ package struct ShardGroupService: NodeService {
     case .expired: return .reply(.refused(.sessionExpired))
     case .tooLarge: return .reply(.refused(Self.tooLarge))
     case .wrongGroup: return .reply(wrongGroup(entry))
+    case .commands, .transaction, .flushed:
+      return .reply(.refused(.invalid("this version does not answer Redis' commands")))
     case .done: return .reply(.done(machine.configuration.number))
     }
   }

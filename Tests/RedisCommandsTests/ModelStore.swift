@@ -5,7 +5,12 @@ import RESP
 /// A store that is a dictionary, for carrying commands out in tests.
 struct ModelStore {
   static let limit = 1 << 20
-  private(set) var entries: [[UInt8]: Transaction.Entry] = [:]
+  struct Entry {
+    var value: StoredString
+    var version: UInt64
+  }
+
+  private(set) var entries: [[UInt8]: Entry] = [:]
   var now: Int64 = 1_893_456_000_000
   /// One more with each change of any key, so that no two values of a key have the same.
   private var version: UInt64 = 0
@@ -33,9 +38,10 @@ struct ModelStore {
   }
 
   mutating func run(_ transaction: Transaction) -> Transaction.Result {
-    let outcome = transaction.apply(now: now, limit: Self.limit) { entries[$0] }
-    for change in outcome.changes { carryOut(change.change, change.key) }
-    return outcome.result
+    guard versions(transaction.watched.map(\.key)) == transaction.watched.map(\.version) else {
+      return .changed
+    }
+    return .applied(transaction.commands.map { run($0) })
   }
 
   mutating func run(_ command: KeyspaceCommand) -> Reply {
@@ -71,7 +77,7 @@ struct ModelStore {
     switch change {
     case .none: break
     case .delete: entries[key] = nil
-    case .put(let value): entries[key] = Transaction.Entry(value: value, version: version)
+    case .put(let value): entries[key] = Entry(value: value, version: version)
     }
   }
 }

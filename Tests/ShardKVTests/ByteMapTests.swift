@@ -47,7 +47,7 @@ extension ByteMap {
     forEach { element in
       model.rows.append(
         ModelMap.Row(
-          key: Array(element.key), value: Array(element.value), version: element.version))
+          key: Array(element.key), value: Array(element.value), version: element.marks.version))
       return true
     }
     return model
@@ -130,12 +130,12 @@ struct ByteMapTests {
         let key =
           model.rows.isEmpty || generator.chance(0.3)
           ? key : model.rows[generator.next(in: 0..<model.rows.count)].key
-        #expect(map.remove(key) == model.remove(key))
+        #expect((map.remove(key) != nil) == model.remove(key))
       } else {
         let value = (0..<generator.next(in: 0...30)).map { UInt8($0) }
         let isAppend = generator.chance(0.3)
-        let version = isAppend ? map.append(key, value) : map.put(key, value)
-        #expect(version == model.put(key, value, isAppend: isAppend))
+        let changed = isAppend ? map.append(key, value) : map.put(key, value)
+        #expect(changed.marks.version == model.put(key, value, isAppend: isAppend))
       }
       if step % 250 == 0 {
         map.checkStructure()
@@ -188,8 +188,8 @@ struct ByteMapTests {
     let keys = (0..<3000).map { Array("k\(String(10_000 + $0))".utf8) }
     for key in keys { map.put(key, key) }
     for step in 0..<1500 {
-      let isRemoved = (map.remove(keys[step]), map.remove(keys[2999 - step]))
-      #expect(isRemoved == (true, true))
+      let removed = [map.remove(keys[step]), map.remove(keys[2999 - step])]
+      #expect(removed.allSatisfy { $0 == EntryMarks(version: 1) })
       if step % 100 == 0 { map.checkStructure() }
     }
     #expect(map.isEmpty && map.bytes == 0 && map.root == nil)
@@ -197,11 +197,11 @@ struct ByteMapTests {
 
   @Test func aVersionThatIsGivenStays() {
     var map = ByteMap()
-    map.put([1], [2], version: 7)
-    map.append([1], [3], version: 7)
+    map.put([1], [2], ByteMap.Update(version: 7))
+    map.append([1], [3], ByteMap.Update(version: 7))
     #expect(map.value(of: [1])?.version == 7)
     #expect(map.value(of: [1])?.value == [2, 3])
-    #expect(map.put([1], []) == 8)
+    #expect(map.put([1], []).marks.version == 8)
   }
 
   @Test func longValuesGrowInPiecesAndShrink() {
@@ -220,5 +220,40 @@ struct ByteMapTests {
     }
     #expect(map.value(of: [9])?.value == expected)
     #expect(map.bytes == expected.count + 1)
+  }
+
+  @Test func marksAreKeptAndAnOverdueKeyIsANewOne() {
+    var map = ByteMap()
+    map.put([1], [2], ByteMap.Update(modified: 4, deadline: 100))
+    let appended = map.append([1], [3], ByteMap.Update(modified: 5, deadline: nil, now: 100))
+    #expect(appended.marks == EntryMarks(version: 2, modified: 5, deadline: 100))
+    #expect(appended.oldDeadline == 100)
+    let old = map
+    let late = map.append([1], [4], ByteMap.Update(modified: 6, deadline: nil, now: 101))
+    #expect(late.marks == EntryMarks(version: 1, modified: 6))
+    #expect(late.oldDeadline == 100)
+    #expect(map.value(of: [1])?.value == [4] && map.count == 1 && map.bytes == 2)
+    #expect(old.value(of: [1])?.value == [2, 3])
+    map.put([1], [5], ByteMap.Update(modified: 7, deadline: 9))
+    #expect(map.put([1], [6], ByteMap.Update(modified: 8, now: 10)).marks.version == 1)
+  }
+
+  @Test func anyEntryIsAsProbableAsAnother() {
+    var map = ByteMap()
+    var random = SeededGenerator(seed: 3)
+    #expect(map.withAnyElement(&random) { $0.key.count } == nil)
+    // Ascending keys make full leaves, and the others leaves of very different sizes.
+    for number in 0..<400 { map.put([1, UInt8(number / 256), UInt8(number % 256)], []) }
+    for number in 0..<400 {
+      map.put([0, UInt8(number * 7 % 400 / 256), UInt8(number * 7 % 400 % 256)], [])
+    }
+    var counts: [[UInt8]: Int] = [:]
+    for _ in 0..<80_000 {
+      guard let key = map.withAnyElement(&random, { Array($0.key) }) else { return }
+      counts[key, default: 0] += 1
+    }
+    // 100 expected of each, with a deviation of 10.
+    #expect(counts.count == 800)
+    #expect(counts.values.allSatisfy { (50...150).contains($0) })
   }
 }

@@ -131,7 +131,7 @@ struct HandOverTests {
     adopt([0: Self.two])
     let left = ConfigNumber(2)
     let big = [UInt8](repeating: 3, count: 400_000)
-    first.machine.shards[0].map.put([0, 200], big)
+    first.machine.shards[0].keys.put([0, 200], big, now: 0)
     var cursor: [UInt8] = []
     var chunks: [[UInt8]] = []
     var copy = second
@@ -147,7 +147,7 @@ struct HandOverTests {
     #expect(copy.value([0, 200]) == big)
     // Out of order, twice, for another shard or fence, damaged: nothing happens.
     second.apply(.installChunk(ShardID(0), left: left, bytes: chunks[1]))
-    #expect(second.machine.shards[0].map.isEmpty)
+    #expect(second.machine.shards[0].keys.map.isEmpty)
     second.apply(.installChunk(ShardID(0), left: left, bytes: chunks[0]))
     let hash = second.machine.stateHash()
     second.apply(.installChunk(ShardID(0), left: left, bytes: chunks[0]))

@@ -1,4 +1,6 @@
 import Basics
+import RESP
+import RedisCommands
 import Sessions
 import ShardMap
 
@@ -59,10 +61,22 @@ struct TestMachine {
   var machine: ShardGroupMachine
   var index: UInt64 = 0
 
-  init(_ group: UInt32, layout: ShardLayout, bugs: PlantedBugs = []) {
+  init(
+    _ group: UInt32, layout: ShardLayout, limits: MachineLimits = MachineLimits(),
+    bugs: PlantedBugs = []
+  ) {
     machine = ShardGroupMachine(
       group: GroupID(group), identity: TestController.identity(GroupID(group)), layout: layout,
-      bugs: bugs)
+      limits: limits, bugs: bugs)
+  }
+
+  /// Group 1 with all shards of ``layoutOfFour``.
+  static func alone(limits: MachineLimits = MachineLimits()) -> TestMachine {
+    var controller = TestController(layout: layoutOfFour, groups: [GroupID(1)])
+    var group = TestMachine(1, layout: layoutOfFour, limits: limits)
+    let all = Dictionary(uniqueKeysWithValues: (0..<4).map { ($0, GroupID(1)) })
+    group.apply(.adopt(controller.move(all)))
+    return group
   }
 
   @discardableResult
@@ -77,6 +91,39 @@ struct TestMachine {
   ) -> Output {
     let id = WriteID(session: session, sequence: sequence, firstUnanswered: 1)
     return apply(.write(id, key: key, .put(value: value)))
+  }
+
+  /// Carries Redis' commands out, each a line of words, and shows what came of them.
+  mutating func run(_ lines: String..., at stamp: UInt64 = 0) -> [String] {
+    let output = apply(.commands(lines.map(keyed)), stamp: stamp)
+    guard case .commands(let outcomes) = output else { return ["\(output)"] }
+    return outcomes.map(shown)
+  }
+
+  /// The same of EXEC.
+  mutating func execute(
+    _ lines: String..., watching watched: [(String, UInt64?)] = [], at stamp: UInt64 = 0
+  ) -> [String] {
+    let transaction = Transaction(
+      watched: watched.map { Transaction.Watched(key: Array($0.0.utf8), version: $0.1) },
+      commands: lines.map(keyed))
+    switch apply(.transaction(transaction), stamp: stamp) {
+    case .transaction(.result(.applied(let replies))): return replies.map(shown)
+    case .transaction(.result(.failed(let error))): return [shown(.error(error.text))]
+    case .transaction(.result(.changed)): return ["changed"]
+    case let output: return ["\(output)"]
+    }
+  }
+
+  /// What a question is answered at `now`, past the log.
+  func ask(_ lines: String..., at now: UInt64) -> [String] {
+    machine.answer(lines.map(keyed), now: now).map(shown)
+  }
+
+  /// All keys that are there at `now`, those that were not removed in time left out.
+  func keys(at now: UInt64) -> [String] {
+    let keys = machine.keys(matching: GlobPattern(Array("*".utf8)), now: now, bytesMax: 1 << 30)
+    return (keys ?? []).map { String(decoding: $0, as: UTF8.self) }
   }
 
   /// Takes the machine through its own snapshot.
@@ -95,7 +142,8 @@ struct TestMachine {
     -> ShardGroupMachine
   {
     var restorer = ShardGroupMachine.Restorer(
-      group: machine.group, identity: machine.identity, layout: machine.layout, bugs: machine.bugs)
+      group: machine.group, identity: machine.identity, layout: machine.layout,
+      limits: machine.limits, bugs: machine.bugs)
     for section in sections { try restorer.consume(section) }
     return try restorer.finish()
   }
@@ -137,3 +185,65 @@ let layoutOfFour: ShardLayout = {
   }
   return layout
 }()
+
+/// A command on keys, of words.
+func keyed(_ line: String) -> KeyedCommand {
+  let words = line.split(separator: " ").map { Array($0.utf8) }
+  guard let command = KeyedCommand(logged: words, limit: Limits.valueBytesMax) else {
+    fatalError("no command on keys: \(line)")
+  }
+  return command
+}
+
+/// A reply as in RESP2, without line ends.
+func shown(_ reply: Reply) -> String {
+  var writer = ReplyWriter()
+  writer.write(reply)
+  return String(decoding: writer.bytes, as: UTF8.self).split(separator: "\r\n")
+    .joined(separator: " ")
+}
+
+func shown(_ outcome: CommandOutcome) -> String {
+  if case .reply(let reply) = outcome { return shown(reply) }
+  return "\(outcome)"
+}
+
+extension Keyspace {
+  /// Stops unless map, index and counter agree.
+  func checkAgreement() {
+    map.checkStructure()
+    index.checkStructure()
+    var expected: [[UInt8]] = []
+    map.forEach { element in
+      let marks = element.marks
+      invariant(marks.modified <= changes, "change \(marks.modified) of \(changes)")
+      if marks.deadline > 0 {
+        expected.append(
+          (0..<8).map { UInt8(truncatingIfNeeded: marks.deadline >> (56 - 8 * $0)) }
+            + Array(element.key))
+      }
+      return true
+    }
+    expected.sort { $0.lexicographicallyPrecedes($1) }
+    var found: [[UInt8]] = []
+    index.forEach { element in
+      found.append(Array(element.key))
+      return true
+    }
+    invariant(found == expected, "the index has \(found) instead of \(expected)")
+    let first = found.first.map { $0.withUnsafeBytes { Keyspace.deadline(ofPlace: $0) } }
+    invariant(firstDeadline == first ?? .max, "the first deadline is \(firstDeadline)")
+  }
+}
+
+extension ShardGroupMachine {
+  /// The same of all shards, and that the next deadline is the least of those that are served.
+  func checkAgreement() {
+    var next = UInt64.max
+    for shard in shards.indices {
+      shards[shard].keys.checkAgreement()
+      if canServe(ShardID(shard)) { next = min(next, shards[shard].keys.firstDeadline) }
+    }
+    invariant(nextDeadline == next, "the next deadline is \(next) and not \(nextDeadline)")
+  }
+}

@@ -1,7 +1,7 @@
 import RESP
 
-/// What EXEC carries out at one moment: the commands on the keys of one shard, on the condition
-/// that no watched key has changed.
+/// What EXEC carries out at one moment: the commands on the keys of one shard in their order, each
+/// seeing what those before it did, on the condition that no watched key has changed.
 package struct Transaction: Hashable, Sendable {
   /// A key as WATCH saw it.
   package struct Watched: Hashable, Sendable {
@@ -36,56 +36,5 @@ package struct Transaction: Hashable, Sendable {
     case changed
     /// It was not carried out, or nobody knows whether it was: the text says which.
     case failed(CommandError)
-  }
-
-  /// The answers, and what becomes of keys, in order; a key may be changed several times.
-  package struct Outcome: Hashable, Sendable {
-    package var result: Result
-    package var changes: [Change] = []
-
-    package struct Change: Hashable, Sendable {
-      package let key: [UInt8]
-      package let change: KeyChange
-    }
-  }
-
-  /// What a store has under a key.
-  package struct Entry: Hashable, Sendable {
-    package let value: StoredString
-    package let version: UInt64
-
-    package init(value: StoredString, version: UInt64) {
-      self.value = value
-      self.version = version
-    }
-  }
-
-  /// Carries it out at `now` of the replicated clock, milliseconds since 1970, on what `entry` says
-  /// that the store holds before the transaction. Each command sees what those before it did.
-  /// `limit` bounds a value, in bytes.
-  package func apply(now: Int64, limit: Int, entry: ([UInt8]) -> Entry?) -> Outcome {
-    for key in watched {
-      let current = entry(key.key).flatMap { $0.value.isAlive(at: now) ? $0.version : nil }
-      if current != key.version { return Outcome(result: .changed) }
-    }
-    var written: [[UInt8]: StoredString?] = [:]
-    var replies: [Reply] = []
-    var outcome = Outcome(result: .changed)
-    for command in commands {
-      let stored = command.keys.map { key in written[key] ?? entry(key)?.value }
-      let done = command.apply(stored, now: now, limit: limit)
-      replies.append(done.reply)
-      for change in done.changes {
-        let key = command.keys[change.place]
-        switch change.change {
-        case .none: continue
-        case .delete: written.updateValue(nil, forKey: key)
-        case .put(let value): written.updateValue(value, forKey: key)
-        }
-        outcome.changes.append(.init(key: key, change: change.change))
-      }
-    }
-    outcome.result = .applied(replies)
-    return outcome
   }
 }

@@ -49,6 +49,17 @@ package struct KeyedCommand: Hashable, Sendable {
     self.init(description, arguments, limit: limit)
   }
 
+  /// Whether it depends on more of its keys than whether they are there, and how long. If not, it
+  /// may be given empty values.
+  package var looksAtValues: Bool {
+    switch operation {
+    case .single(.set(let options)): options.returnsOld
+    case .single(.type), .single(.timeToLive), .refused: false
+    case .multiple(.set), .multiple(.delete), .multiple(.count): false
+    case .single, .multiple, .inspection: true
+    }
+  }
+
   /// Carries it out on what its keys hold, `stored[n]` being that of `keys[n]`, at `now` of the
   /// replicated clock, in milliseconds since 1970. `limit` bounds a value, in bytes.
   package func apply(_ stored: [StoredString?], now: Int64, limit: Int)

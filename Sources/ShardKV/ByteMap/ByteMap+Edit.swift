@@ -1,31 +1,44 @@
 import Basics
 
 extension ByteMap {
-  /// Sets a value; the result is the key's version: 1 for a new key, else one more than before.
+  /// What a change says of a key besides its value.
+  struct Update {
+    /// To be set; `nil`: one more than before, and 1 for a key that was not there.
+    var version: UInt64?
+    var modified: UInt64 = 0
+    /// To be set, 0 being none; `nil`: as before.
+    var deadline: UInt64? = 0
+    /// A key whose deadline is before this moment was not there.
+    var now: UInt64 = 0
+  }
+
+  /// What a change of a key has led to.
+  struct Changed {
+    var marks = EntryMarks(version: 0)
+    /// The deadline of the entry that stood there, 0 for none.
+    var oldDeadline: UInt64 = 0
+  }
+
+  /// Sets a value.
   @discardableResult
-  package mutating func put(_ key: [UInt8], _ value: [UInt8]) -> UInt64 {
-    change(key, value, version: nil, isAppend: false)
+  mutating func put(_ key: [UInt8], _ value: [UInt8], _ update: Update = Update()) -> Changed {
+    change(key, value, update, isAppend: false)
   }
 
-  /// Sets a value with a version that is known, of a map that is copied here in pieces.
-  package mutating func put(_ key: [UInt8], _ value: [UInt8], version: UInt64) {
-    _ = change(key, value, version: version, isAppend: false)
-  }
-
-  /// Puts bytes behind a value, or sets it if there is none; the result is as of ``put(_:_:)``.
+  /// Puts bytes behind a value, or sets it if there is none.
   @discardableResult
-  package mutating func append(_ key: [UInt8], _ suffix: [UInt8]) -> UInt64 {
-    change(key, suffix, version: nil, isAppend: true)
+  mutating func append(
+    _ key: [UInt8], _ suffix: [UInt8], _ update: Update = Update(deadline: nil)
+  ) -> Changed {
+    change(key, suffix, update, isAppend: true)
   }
 
-  /// Puts bytes behind a value without another version than the given.
-  package mutating func append(_ key: [UInt8], _ suffix: [UInt8], version: UInt64) {
-    _ = change(key, suffix, version: version, isAppend: true)
-  }
-
-  /// Removes a key; `false` if it is not there.
-  package mutating func remove(_ key: [UInt8]) -> Bool {
-    guard let size = withElement(of: key, { $0.key.count + $0.value.count }) else { return false }
+  /// Removes a key and gives what was kept of it; `nil` if it is not there.
+  mutating func remove(_ key: [UInt8]) -> EntryMarks? {
+    guard
+      let (size, marks) = withElement(
+        of: key, { ($0.key.count + $0.value.count, $0.marks) })
+    else { return nil }
     let root = uniqueRoot()
     key.withUnsafeBytes { Self.remove($0, from: root.view) }
     count -= 1
@@ -36,28 +49,47 @@ extension ByteMap {
     } else if !view.isLeaf, view.count == 1 {
       self.root = view.child(0).takeUnretainedValue()
     }
-    return true
+    return marks
   }
 
   private struct Change {
     let key: UnsafeRawBufferPointer
     let value: UnsafeRawBufferPointer
     let isAppend: Bool
-    /// The version to be set; `nil`: one more than before. Afterwards the version that was set.
-    var version: UInt64?
+    let update: Update
+    var changed = Changed()
     var countAdded = 0
     var bytesAdded = 0
     /// The key is the greatest of all: keys are probably put in ascending order.
     var isAtEnd = true
+
+    init(
+      _ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, _ update: Update,
+      isAppend: Bool
+    ) {
+      self.key = key
+      self.value = value
+      self.update = update
+      self.isAppend = isAppend
+    }
+
+    /// The marks to be set where `old` were; `nil`: the key was not there.
+    mutating func settle(after old: EntryMarks?) -> EntryMarks {
+      let marks = EntryMarks(
+        version: update.version ?? (old?.version ?? 0) + 1, modified: update.modified,
+        deadline: update.deadline ?? old?.deadline ?? 0)
+      changed.marks = marks
+      return marks
+    }
   }
 
   private mutating func change(
-    _ key: [UInt8], _ value: [UInt8], version: UInt64?, isAppend: Bool
-  ) -> UInt64 {
+    _ key: [UInt8], _ value: [UInt8], _ update: Update, isAppend: Bool
+  ) -> Changed {
     let root = uniqueRoot()
     let done = key.withUnsafeBytes { key in
       value.withUnsafeBytes { value in
-        var change = Change(key: key, value: value, isAppend: isAppend, version: version)
+        var change = Change(key, value, update, isAppend: isAppend)
         Self.apply(&change, to: root.view)
         return change
       }
@@ -68,13 +100,16 @@ extension ByteMap {
       let top = Node.make(isLeaf: false)
       let none = UnsafeRawBufferPointer(start: nil, count: 0)
       top.view.insert(
-        .passRetained(Entry.make(key: none, version: 0, value: none)), child: .passRetained(root),
-        at: 0)
+        .passRetained(Entry.make(key: none, marks: Self.boundMarks, value: none)),
+        child: .passRetained(root), at: 0)
       Self.splitChild(of: top.view, at: 0, isAtEnd: done.isAtEnd)
       self.root = top
     }
-    return done.version ?? 0
+    return done.changed
   }
+
+  /// A bound between nodes is no key.
+  private static var boundMarks: EntryMarks { EntryMarks(version: 0) }
 
   /// The root, held by this map alone.
   private mutating func uniqueRoot() -> Node {
@@ -108,10 +143,8 @@ extension ByteMap {
     let place = view.locate(change.key)
     guard place.isFound else {
       if place.index < view.count { change.isAtEnd = false }
-      let version = change.version ?? 1
-      let entry = Entry.make(key: change.key, version: version, value: change.value)
+      let entry = Entry.make(key: change.key, marks: change.settle(after: nil), value: change.value)
       view.insert(.passRetained(entry), at: place.index)
-      change.version = version
       change.countAdded = 1
       change.bytesAdded = change.key.count + change.value.count
       return
@@ -119,19 +152,21 @@ extension ByteMap {
     change.isAtEnd = false
     var entry = view.key(place.index).takeRetainedValue()
     let isUnique = isKnownUniquelyReferenced(&entry)
-    let version = change.version ?? entry.header.version + 1
+    let old = entry.header.marks
+    let isAlive = old.isAlive(at: change.update.now)
+    let marks = change.settle(after: isAlive ? old : nil)
+    change.changed.oldDeadline = old.deadline
     let size = entry.value.count
-    if change.isAppend {
-      if !isUnique || !entry.appendValue(change.value, version: version) {
+    if change.isAppend, isAlive {
+      if !isUnique || !entry.appendValue(change.value, marks: marks) {
         // A value that grows is likely to grow again.
         let spare = (size + change.value.count) / 4
         entry = Entry.make(
-          key: entry.key, version: version, value: entry.value, suffix: change.value, spare: spare)
+          key: entry.key, marks: marks, value: entry.value, suffix: change.value, spare: spare)
       }
-    } else if !isUnique || !entry.replaceValue(with: change.value, version: version) {
-      entry = Entry.make(key: entry.key, version: version, value: change.value)
+    } else if !isUnique || !entry.replaceValue(with: change.value, marks: marks) {
+      entry = Entry.make(key: entry.key, marks: marks, value: change.value)
     }
-    change.version = version
     change.bytesAdded = entry.value.count - size
     view.setKey(place.index, .passRetained(entry))
   }
@@ -163,7 +198,7 @@ extension ByteMap {
     let shared = left.count > 0 ? commonPrefix(left.key(left.count - 1).key, next.key) : 0
     let key = UnsafeRawBufferPointer(rebasing: next.key.prefix(shared + 1))
     let none = UnsafeRawBufferPointer(start: nil, count: 0)
-    return .passRetained(Entry.make(key: key, version: 0, value: none))
+    return .passRetained(Entry.make(key: key, marks: boundMarks, value: none))
   }
 
   /// Removes a key that is there.

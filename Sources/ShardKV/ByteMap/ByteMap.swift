@@ -1,6 +1,7 @@
 import Basics
 
-/// A map from bytes to bytes with a version for each key, in ascending order of the keys.
+/// A map from bytes to bytes with a version and other marks for each key, in ascending order of the
+/// keys.
 ///
 /// A copy-on-write B+tree: copying the map is O(1) and shares everything; the first change after
 /// that copies one path from the root to a leaf. An entry is one allocation.
@@ -22,19 +23,19 @@ package struct ByteMap: @unchecked Sendable {
   /// One entry while it is looked at: its bytes are valid only until the call that gave it returns.
   package struct Element {
     package let key: UnsafeRawBufferPointer
-    package let version: UInt64
     package let value: UnsafeRawBufferPointer
+    let marks: EntryMarks
 
     @inline(__always)
     init(_ entry: Entry) {
       key = entry.key
-      version = entry.header.version
       value = entry.value
+      marks = entry.header.marks
     }
   }
 
   package func value(of key: [UInt8]) -> (value: [UInt8], version: UInt64)? {
-    withElement(of: key) { (Array($0.value), $0.version) }
+    withElement(of: key) { (Array($0.value), $0.marks.version) }
   }
 
   /// Looks at an entry without copying it.
@@ -82,5 +83,26 @@ package struct ByteMap: @unchecked Sendable {
       guard visit(child, after: index == start ? cursor : nil, body) else { return false }
     }
     return true
+  }
+
+  /// Any entry, each as probably as another; `nil` if there is none.
+  ///
+  /// Goes down by places that are drawn among all that a node has room for, and begins again at one
+  /// that is empty, so that a key in a full leaf is no rarer than one in a small leaf. All leaves
+  /// are equally deep.
+  func withAnyElement<Result>(
+    _ random: inout SeededGenerator, _ body: (Element) -> Result
+  ) -> Result? {
+    guard let root else { return nil }
+    while true {
+      var view = root.view
+      var index = random.next(in: 0..<view.count)
+      while !view.isLeaf, index < view.count {
+        view = view.child(index)._withUnsafeGuaranteedRef { $0.view }
+        index = random.next(in: 0..<Node.capacity)
+      }
+      guard index < view.count else { continue }
+      return view.key(index)._withUnsafeGuaranteedRef { body(Element($0)) }
+    }
   }
 }

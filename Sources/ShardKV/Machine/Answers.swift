@@ -1,4 +1,6 @@
 import Basics
+import RESP
+import RedisCommands
 import Sessions
 import ShardMap
 
@@ -13,8 +15,32 @@ package enum Output: Hashable, Sendable {
   /// The write was not applied: its shard is not served here. No session remembers this, so that
   /// the write can be tried where the shard is.
   case wrongGroup
+  /// Of each of Redis' commands, in their order.
+  case commands([CommandOutcome])
+  case transaction(TransactionOutcome)
+  /// The keys of all shards that are served here are removed.
+  case flushed
   /// Every other command.
   case done
+}
+
+/// What became of one of Redis' commands.
+package enum CommandOutcome: Hashable, Sendable {
+  /// It was carried out, or can never be: the reply says which.
+  case reply(Reply)
+  /// Nothing was done: the shard of its keys is not this group's.
+  case wrongGroup
+  /// Nothing was done: the shard is this group's, its data is not here yet.
+  case notReady
+}
+
+/// What became of EXEC.
+package enum TransactionOutcome: Hashable, Sendable {
+  case result(Transaction.Result)
+  /// Nothing was done: the shard of its keys is not this group's.
+  case wrongGroup
+  /// Nothing was done: the shard is this group's, its data is not here yet.
+  case notReady
 }
 
 /// Why a write need not be proposed.

@@ -1,4 +1,5 @@
 import Basics
+import RedisCommands
 import Sessions
 import ShardMap
 
@@ -14,6 +15,13 @@ extension ShardGroupMachine {
     case deleteShard(ShardID, left: ConfigNumber)
     /// At the new owner: the source has deleted its copy.
     case confirmDeleted(ShardID, left: ConfigNumber)
+    /// Redis' commands of one connection, carried out in their order at one moment. Each stands for
+    /// itself and is on keys of one shard. There may be reads among them.
+    case commands([KeyedCommand])
+    /// EXEC: all keys, watched ones too, are of one shard.
+    case transaction(Transaction)
+    /// FLUSHALL: removes all keys of all shards that are served here.
+    case flush
   }
 
   private enum Tag: UInt8 {
@@ -22,10 +30,16 @@ extension ShardGroupMachine {
     case installChunk = 3
     case deleteShard = 4
     case confirmDeleted = 5
+    case commands = 6
+    case transaction = 7
+    case flush = 8
   }
 
   /// The first byte of every command.
   private static let version: UInt8 = 2
+  /// How arguments of Redis' commands are read. They are parsed where they are applied, so an entry
+  /// says by which parser, in case another comes.
+  private static let dialect: UInt8 = 1
 
   package static func encode(_ command: Command) -> [UInt8] {
     var writer = ByteWriter()
@@ -55,6 +69,21 @@ extension ShardGroupMachine {
       writer.u8(Tag.confirmDeleted.rawValue)
       writer.shardID(shard)
       writer.configNumber(left)
+    case .commands(let commands):
+      writer.u8(Tag.commands.rawValue)
+      writer.u8(dialect)
+      writer.keyedCommands(commands)
+    case .transaction(let transaction):
+      writer.u8(Tag.transaction.rawValue)
+      writer.u8(dialect)
+      writer.varint(transaction.watched.count)
+      for key in transaction.watched {
+        writer.blob(key.key)
+        writer.u8(key.version == nil ? 0 : 1)
+        if let version = key.version { writer.varint(version) }
+      }
+      writer.keyedCommands(transaction.commands)
+    case .flush: writer.u8(Tag.flush.rawValue)
     }
     return writer.bytes
   }
@@ -87,8 +116,66 @@ extension ShardGroupMachine {
     case .confirmDeleted:
       command = .confirmDeleted(
         try reader.shardID("shard"), left: try reader.configNumber("fence"))
+    case .commands:
+      try readDialect(&reader)
+      command = .commands(try reader.keyedCommands())
+    case .transaction:
+      try readDialect(&reader)
+      let watched = try reader.watchedKeys()
+      command = .transaction(Transaction(watched: watched, commands: try reader.keyedCommands()))
+    case .flush: command = .flush
     }
     try reader.finish("command")
     return command
+  }
+
+  private static func readDialect(_ reader: inout ByteReader) throws(ByteError) {
+    guard try reader.u8("dialect") == dialect else {
+      throw .malformed(field: "dialect", offset: reader.offset)
+    }
+  }
+}
+
+extension ByteWriter {
+  fileprivate mutating func keyedCommands(_ commands: [KeyedCommand]) {
+    varint(commands.count)
+    for command in commands {
+      varint(command.arguments.count)
+      for argument in command.arguments { blob(argument) }
+    }
+  }
+}
+
+extension ByteReader {
+  /// Refuses arguments that are no command on keys.
+  fileprivate mutating func keyedCommands() throws(ByteError) -> [KeyedCommand] {
+    let count = try count("number of commands", limit: remaining)
+    var commands: [KeyedCommand] = []
+    for _ in 0..<count {
+      let argumentCount = try self.count("number of arguments", limit: remaining)
+      var arguments: [[UInt8]] = []
+      for _ in 0..<argumentCount { arguments.append(try blob("argument")) }
+      guard let command = KeyedCommand(logged: arguments, limit: Limits.valueBytesMax) else {
+        throw .malformed(field: "command", offset: offset)
+      }
+      commands.append(command)
+    }
+    return commands
+  }
+
+  fileprivate mutating func watchedKeys() throws(ByteError) -> [Transaction.Watched] {
+    let count = try count("number of watched keys", limit: remaining)
+    var watched: [Transaction.Watched] = []
+    for _ in 0..<count {
+      let key = try blob("watched key")
+      let version: UInt64?
+      switch try u8("presence of a watched key") {
+      case 0: version = nil
+      case 1: version = try varint("version of a watched key")
+      default: throw .malformed(field: "presence of a watched key", offset: offset)
+      }
+      watched.append(Transaction.Watched(key: key, version: version))
+    }
+    return watched
   }
 }

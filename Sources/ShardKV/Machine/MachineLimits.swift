@@ -11,6 +11,15 @@ package struct MachineLimits: Hashable, Sendable {
   /// Bytes that a piece of a shard may have at least, whatever was asked for, so that the longest
   /// key and something of its value always fit.
   package var pieceBytesMin = Limits.keyBytesMax + (64 << 10)
+  /// Keys whose deadline is over that one entry of the log removes, so that applying it takes a
+  /// bounded time.
+  package var expiredPerEntryMax = 256
+  /// Bytes of the replies to the commands of one entry or one question, each reply counted with
+  /// ``replyUpkeepBytes`` more.
+  package var replyBytesMax = 16 << 20
+
+  /// What a reply costs besides its bytes, also one within another.
+  package static let replyUpkeepBytes = 16
 
   package init() {}
 }

@@ -14,13 +14,13 @@ struct Shard: Sendable {
   var leftClock: UInt64 = 0
   /// While Pulling: where the next chunk has to start.
   var position = ShardPosition.start
-  var map = ByteMap()
+  var keys = Keyspace()
   var sessions: SessionTable
 
   init(limits: SessionLimits) { sessions = SessionTable(limits: limits) }
 
   /// There is nothing here that a new shard would not have.
   var isBlank: Bool {
-    status == .serving && map.isEmpty && sessions.isEmpty
+    status == .serving && keys.isBlank && sessions.isEmpty
   }
 }

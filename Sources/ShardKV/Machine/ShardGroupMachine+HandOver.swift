@@ -88,6 +88,7 @@ extension ShardGroupMachine {
     }
     arriving.sort()
     configuration = next
+    findDeadlines()
   }
 
   /// What the leader still has to do, by shard.
@@ -153,15 +154,17 @@ extension ShardGroupMachine {
     else { return }
     shards[shard.index] = chunk.result
     guard chunk.result.position == .end else { return }
-    advanceClock(to: chunk.clock)
+    // Keys whose deadline is over by it are removed with the next entry.
+    clock = max(clock, chunk.clock)
     shards[shard.index].status = .gcing
+    findDeadlines()
   }
 
   mutating func delete(_ shard: ShardID, left: ConfigNumber) {
     guard shard.index < shards.count, shards[shard.index].status == .bePulling,
       shards[shard.index].left == left
     else { return }
-    discarded.append(shards[shard.index].map)
+    discarded += shards[shard.index].keys.removeAll()
     shards[shard.index] = Shard(limits: limits.sessions)
   }
 

@@ -22,8 +22,8 @@ extension ShardGroupMachine {
   package func read(key: [UInt8]) -> ReadAnswer {
     let shard = layout.shard(of: key)
     guard canServe(shard) else { return awaitsData(shard) ? .notReady : .wrongGroup }
-    guard let entry = shards[shard.index].map.value(of: key) else { return .noKey }
-    return .value(entry.value, version: entry.version)
+    guard let entry = shards[shard.index].keys.value(of: key, now: clock) else { return .noKey }
+    return .value(entry.value, version: entry.marks.version)
   }
 
   /// A new session of a shard; `nil` if the shard is not served here. `nonce` is random.
@@ -44,6 +44,7 @@ extension ShardGroupMachine {
     case .new, .repeated: break
     }
     let output = perform(operation, on: key, in: shard.index)
+    noteDeadline(shard.index)
     shards[shard.index].sessions.record(id, answer: AnswerCode.encode(output), clock: clock)
     return output
   }
@@ -54,21 +55,18 @@ extension ShardGroupMachine {
     if Self.isTooLarge(key: key, operation) { return .tooLarge }
     switch operation {
     case .put(let value):
-      return .write(.written(version: shards[shard].map.put(key, value)))
+      return .write(.written(version: shards[shard].keys.put(key, value, now: clock)))
     case .append(let suffix):
-      let size = shards[shard].map.withElement(of: key) { $0.value.count } ?? 0
+      let size = shards[shard].keys.valueBytes(of: key, now: clock) ?? 0
       if size + suffix.count > Limits.valueBytesMax { return .tooLarge }
-      return .write(.written(version: shards[shard].map.append(key, suffix)))
+      return .write(.written(version: shards[shard].keys.append(key, suffix, now: clock)))
     case .delete:
-      let isRemoved = shards[shard].map.remove(key)
+      let isRemoved = shards[shard].keys.remove(key, now: clock)
       return .write(isRemoved ? .written(version: 0) : .missing)
     case .compareAndSet(let expected, let value):
-      let isEqual =
-        shards[shard].map.withElement(of: key) { element in
-          expected.map { $0.elementsEqual(element.value) } ?? false
-        } ?? (expected == nil)
+      let isEqual = shards[shard].keys.isValue(of: key, expected, now: clock)
       guard isEqual else { return .write(.compareFailed) }
-      return .write(.written(version: shards[shard].map.put(key, value)))
+      return .write(.written(version: shards[shard].keys.put(key, value, now: clock)))
     }
   }
 

@@ -25,6 +25,12 @@ package struct ShardGroupMachine: Sendable {
   var shards: [Shard]
   /// Shards that are Pulling or GCing, ascending: those with a duty.
   var arriving: [ShardID] = []
+  /// For each shard the least deadline of its keys, `UInt64.max` without any or if the shard is not
+  /// served here: its keys do not expire then.
+  private var firstDeadlines: [UInt64]
+  /// The least of the deadlines of all keys that are served here, `UInt64.max` without any. The
+  /// keys whose deadline it is are there as long as ``clock`` is not past it.
+  package private(set) var nextDeadline = UInt64.max
   /// Maps that were given up; see ``takeDiscarded()``.
   var discarded: [ByteMap] = []
   /// The index of the last command applied by this value; not part of the state.
@@ -42,6 +48,7 @@ package struct ShardGroupMachine: Sendable {
     configuration = Configuration(layout: layout)
     shards = Array(repeating: Shard(limits: limits.sessions), count: layout.shardCount)
     owned = Array(repeating: false, count: layout.shardCount)
+    firstDeadlines = Array(repeating: .max, count: layout.shardCount)
   }
 
   /// Applies a committed command. Never throws: what cannot be read is ignored by all replicas
@@ -59,12 +66,44 @@ package struct ShardGroupMachine: Sendable {
     case .installChunk(let shard, let left, let bytes): install(shard, left: left, chunk: bytes)
     case .deleteShard(let shard, let left): delete(shard, left: left)
     case .confirmDeleted(let shard, let left): confirmDeletion(shard, left: left)
+    case .commands(let commands): return .commands(applyCommands(commands))
+    case .transaction(let transaction): return .transaction(applyTransaction(transaction))
+    case .flush:
+      flush()
+      return .flushed
     }
     return .done
   }
 
-  /// For entries that are not commands.
-  package mutating func advanceClock(to stamp: UInt64) { clock = max(clock, stamp) }
+  /// For entries that are not commands. Removes keys whose deadline is over, as each command does
+  /// before it is carried out, up to ``MachineLimits/expiredPerEntryMax``.
+  package mutating func advanceClock(to stamp: UInt64) {
+    clock = max(clock, stamp)
+    guard nextDeadline < clock else { return }
+    var room = limits.expiredPerEntryMax
+    for index in shards.indices where room > 0 && firstDeadlines[index] < clock {
+      room -= shards[index].keys.removeOverdue(now: clock, max: room)
+      firstDeadlines[index] = shards[index].keys.firstDeadline
+    }
+    nextDeadline = firstDeadlines.min() ?? .max
+  }
+
+  /// Must follow each change of a shard's keys.
+  mutating func noteDeadline(_ shard: Int) {
+    let old = firstDeadlines[shard]
+    let new = isServed(shard) ? shards[shard].keys.firstDeadline : .max
+    guard old != new else { return }
+    firstDeadlines[shard] = new
+    nextDeadline = old == nextDeadline ? firstDeadlines.min() ?? .max : min(nextDeadline, new)
+  }
+
+  /// Must follow whatever makes shards served here or not.
+  mutating func findDeadlines() {
+    for index in shards.indices {
+      firstDeadlines[index] = isServed(index) ? shards[index].keys.firstDeadline : .max
+    }
+    nextDeadline = firstDeadlines.min() ?? .max
+  }
 
   /// Hands out the maps that the last command gave up: freeing a large one takes long, and need not
   /// happen where everything waits for it. What is not taken is freed by the next command.
@@ -81,7 +120,7 @@ package struct ShardGroupMachine: Sendable {
       guard isOwned || shards[index].status != .serving else { return nil }
       return ShardSummary(
         shard: shard, status: shards[index].status, isOwned: isOwned,
-        keys: shards[index].map.count, bytes: shards[index].map.bytes)
+        keys: shards[index].keys.map.count, bytes: shards[index].keys.map.bytes)
     }
   }
 
@@ -99,11 +138,17 @@ package struct ShardGroupMachine: Sendable {
 
   /// Owned, and its data is here.
   package func canServe(_ shard: ShardID) -> Bool {
-    guard shard.index < shards.count, owns(shard) else { return false }
-    switch shards[shard.index].status {
+    guard shard.index < shards.count else { return false }
+    return isServed(shard.index)
+      || bugs.contains(.servedBeforeData) && awaitsData(shard)
+  }
+
+  /// The same of a shard that the layout has, whatever bug is planted.
+  func isServed(_ index: Int) -> Bool {
+    guard owned[index] else { return false }
+    switch shards[index].status {
     case .serving, .gcing: return true
-    case .pulling: return bugs.contains(.servedBeforeData)
-    case .bePulling: return false
+    case .pulling, .bePulling: return false
     }
   }
 

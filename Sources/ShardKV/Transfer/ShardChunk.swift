@@ -3,7 +3,7 @@ import ShardMap
 
 /// One message of a hand-over: a piece of a shard with where it starts and ends.
 struct ShardChunk {
-  private static let version: UInt8 = 1
+  private static let version: UInt8 = 2
 
   /// The destination's shard with the chunk.
   let result: Shard

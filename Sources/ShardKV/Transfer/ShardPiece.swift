@@ -11,13 +11,16 @@ private enum PieceTag: UInt8 {
   case part = 2
   case session = 3
   case floor = 4
+  case changes = 5
 }
 
 extension Shard {
   /// A value is cut in two only if its first part is at least this long.
   private static let partBytesMin = 16 << 10
-  /// More than the tags and lengths of an item.
-  private static let itemBytes = 48
+  /// More than what an item has besides a key and a value: tag, marks, offset and lengths.
+  private static let itemBytes = 64
+  /// As many as the last two items have at most: tags and numbers.
+  private static let endBytes = 22
 
   /// Writes what comes after `start`, at most `sizes.max` bytes or `sizes.min`, which is
   /// ``MachineLimits/pieceBytesMin``, if that is more. Gives the position behind it.
@@ -38,8 +41,8 @@ extension Shard {
     default: break
     }
     if case .sessions(let id) = position {
-      position =
-        withSessions ? encodeSessions(after: id, into: &writer, limit: limit) : .end
+      position = encodeSessions(
+        after: id, into: &writer, limit: limit, withSessions: withSessions)
     }
     writer.u8(PieceTag.close.rawValue)
     return position
@@ -50,12 +53,12 @@ extension Shard {
   ) -> ShardPosition {
     var last: UnsafeRawBufferPointer?
     var stop: ShardPosition?
-    map.forEach(after: cursor) { element in
+    keys.map.forEach(after: cursor) { element in
       let used = writer.count + Self.itemBytes + element.key.count
       if used + element.value.count <= limit {
         writer.u8(PieceTag.entry.rawValue)
         writer.blob(element.key)
-        writer.varint(element.version)
+        writer.marks(element.marks)
         writer.blob(element.value)
         last = element.key
         return true
@@ -76,7 +79,7 @@ extension Shard {
   private func encodePart(
     of key: [UInt8], from offset: Int, into writer: inout ByteWriter, limit: Int
   ) -> ShardPosition {
-    let end = map.withElement(of: key) { element in
+    let end = keys.map.withElement(of: key) { element in
       let room = limit - writer.count - Self.itemBytes - key.count
       let start = min(offset, element.value.count)
       let end = min(element.value.count, start + room)
@@ -92,25 +95,30 @@ extension Shard {
   ) {
     writer.u8(PieceTag.part.rawValue)
     writer.blob(element.key)
-    writer.varint(element.version)
+    writer.marks(element.marks)
     writer.varint(range.lowerBound)
     writer.blob(UnsafeRawBufferPointer(rebasing: element.value[range]))
   }
 
-  private func encodeSessions(after id: SessionID?, into writer: inout ByteWriter, limit: Int)
-    -> ShardPosition
-  {
+  private func encodeSessions(
+    after id: SessionID?, into writer: inout ByteWriter, limit: Int, withSessions: Bool
+  ) -> ShardPosition {
     var last = id
-    for index in sessions.index(after: id)..<sessions.count {
-      let size = sessions.encodedBytesMax(at: index) + Self.itemBytes
+    for index in sessions.index(after: id)..<sessions.count where withSessions {
+      // A tag and the session.
+      let size = 1 + sessions.encodedBytesMax(at: index)
       guard writer.count + size <= limit else { return .sessions(after: last) }
       writer.u8(PieceTag.session.rawValue)
       sessions.encodeSession(at: index, into: &writer)
       last = sessions.id(at: index)
     }
-    guard writer.count + Self.itemBytes <= limit else { return .sessions(after: last) }
-    writer.u8(PieceTag.floor.rawValue)
-    writer.varint(sessions.floor)
+    guard writer.count + Self.endBytes <= limit else { return .sessions(after: last) }
+    if withSessions {
+      writer.u8(PieceTag.floor.rawValue)
+      writer.varint(sessions.floor)
+    }
+    writer.u8(PieceTag.changes.rawValue)
+    writer.varint(keys.changes)
     return .end
   }
 
@@ -126,9 +134,9 @@ extension Shard {
       case .close: return
       case .entry:
         let key = try reader.blob("key")
-        let version = try Self.version(from: &reader)
-        map.put(key, try reader.blob("value"), version: withVersions ? version : 1)
-      case .part: try addPart(from: &reader)
+        let marks = try reader.marks(withVersions: withVersions)
+        keys.restore(key, try reader.blob("value"), marks)
+      case .part: try addPart(from: &reader, withVersions: withVersions)
       case .session: try sessions.decodeSession(from: &reader)
       case .floor:
         let floor = try reader.varint("session floor")
@@ -136,27 +144,44 @@ extension Shard {
           throw .malformed(field: "session floor", offset: reader.offset)
         }
         sessions.raiseFloor(to: floor)
+      case .changes: keys.raiseChanges(to: try reader.lowerHalf("number of changes"))
       }
     }
   }
 
-  private mutating func addPart(from reader: inout ByteReader) throws(ByteError) {
+  private mutating func addPart(
+    from reader: inout ByteReader, withVersions: Bool
+  ) throws(ByteError) {
     let key = try reader.blob("key")
-    let version = try Self.version(from: &reader)
+    let marks = try reader.marks(withVersions: withVersions)
     let offset = try reader.count("offset in a value")
-    let present = map.withElement(of: key) { $0.value.count } ?? 0
-    guard offset == present else {
+    let part = try reader.blob("value")
+    guard keys.restorePart(key, at: offset, part, marks) else {
       throw .malformed(field: "offset in a value", offset: reader.offset)
     }
-    map.append(key, try reader.blob("value"), version: version)
+  }
+}
+
+extension ByteWriter {
+  fileprivate mutating func marks(_ marks: EntryMarks) {
+    varint(marks.version)
+    varint(marks.modified)
+    varint(marks.deadline)
+  }
+}
+
+extension ByteReader {
+  fileprivate mutating func marks(withVersions: Bool) throws(ByteError) -> EntryMarks {
+    let version = try lowerHalf("version")
+    return EntryMarks(
+      version: withVersions ? version : 1, modified: try lowerHalf("modified"),
+      deadline: try lowerHalf("deadline"))
   }
 
   /// Refuses the upper half of the numbers, which are never reached, so that the next one exists.
-  private static func version(from reader: inout ByteReader) throws(ByteError) -> UInt64 {
-    let version = try reader.varint("version")
-    guard version <= UInt64(Int64.max) else {
-      throw .malformed(field: "version", offset: reader.offset)
-    }
-    return version
+  fileprivate mutating func lowerHalf(_ field: String) throws(ByteError) -> UInt64 {
+    let number = try varint(field)
+    guard number <= UInt64(Int64.max) else { throw .malformed(field: field, offset: offset) }
+    return number
   }
 }

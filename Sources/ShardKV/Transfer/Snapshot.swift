@@ -17,7 +17,7 @@ enum SnapshotTag: UInt8 {
 }
 
 enum SnapshotFormat {
-  static let version: UInt8 = 2
+  static let version: UInt8 = 3
 }
 
 extension ShardGroupMachine {
@@ -52,7 +52,7 @@ extension ShardGroupMachine {
 
     init(machine: ShardGroupMachine) {
       self.machine = machine
-      let bytes = machine.shards.reduce(0) { $0 + $1.map.bytes }
+      let bytes = machine.shards.reduce(0) { $0 + $1.keys.map.bytes }
       sectionCapacity = min(bytes + bytes / 4 + 512, machine.limits.sectionBytesMax)
     }
 
@@ -150,7 +150,9 @@ extension ShardGroupMachine {
         case .piece:
           guard let shard else { throw .malformed(field: "piece", offset: start) }
           try machine.shards[shard].addPiece(from: &reader)
-        case .end: hasEnd = true
+        case .end:
+          machine.findDeadlines()
+          hasEnd = true
         }
       }
     }

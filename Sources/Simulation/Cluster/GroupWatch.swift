@@ -303,10 +303,11 @@ package final class GroupWatch {
     if case .installChunk = command, !chunks.insert(applied.payload).inserted {
       repeatedChunks += 1
     }
-    guard case .write(let id, _, _) = command else {
-      didHandOver = true
-      return
+    switch command {
+    case .write, .commands, .transaction, .flush: break
+    case .adopt, .installChunk, .deleteShard, .confirmDeleted: didHandOver = true
     }
+    guard case .write(let id, _, _) = command else { return }
     guard case .reply(.written(let answer)) = applied.outcome else { return }
     let identity = WriteID(session: id.session, sequence: id.sequence, firstUnanswered: 0)
     if let first = ledger.answers.updateValue(answer, forKey: identity), first != answer {
