@@ -4,8 +4,9 @@ import ShardMap
 
 @testable import ShardKV
 
-/// What a group that owns all shards should answer and hold: one dictionary, in which nothing is
-/// ever removed because its deadline is over, only taken for absent.
+/// What groups should answer and hold, whoever of them has a shard: one dictionary, in which nothing
+/// is ever removed because its deadline is over, only taken for absent. ``clock`` is that of the
+/// group that is asked.
 struct PlainStore {
   struct Row: Hashable {
     var value: [UInt8]
@@ -26,12 +27,13 @@ struct PlainStore {
     rows[key].flatMap { $0.deadline == 0 || clock <= $0.deadline ? $0 : nil }
   }
 
-  /// The keys that are there, by shard and then by their bytes.
-  var keys: [[UInt8]] {
-    rows.keys.filter { alive($0) != nil }.sorted { left, right in
-      let shards = (layout.shard(of: left), layout.shard(of: right))
-      return shards.0 == shards.1 ? left.lexicographicallyPrecedes(right) : shards.0 < shards.1
-    }
+  /// The keys of some shards that are there, by shard and then by their bytes.
+  func keys(of shards: Set<ShardID>) -> [[UInt8]] {
+    rows.keys.filter { shards.contains(layout.shard(of: $0)) && alive($0) != nil }
+      .sorted { left, right in
+        let shards = (layout.shard(of: left), layout.shard(of: right))
+        return shards.0 == shards.1 ? left.lexicographicallyPrecedes(right) : shards.0 < shards.1
+      }
   }
 
   mutating func run(_ command: KeyedCommand) -> Reply {
@@ -71,7 +73,9 @@ struct PlainStore {
     return .write(.written(version: rows[key]?.version ?? 0))
   }
 
-  mutating func removeAll() { rows = [:] }
+  mutating func removeAll(of shards: Set<ShardID>) {
+    rows = rows.filter { !shards.contains(layout.shard(of: $0.key)) }
+  }
 
   private mutating func put(_ key: [UInt8], _ value: [UInt8], deadline: UInt64 = 0) {
     changes += 1
