@@ -4,9 +4,9 @@ import ShardMap
 
 @testable import ShardKV
 
-/// What groups should answer and hold, whoever of them has a shard: one dictionary, in which nothing
-/// is ever removed because its deadline is over, only taken for absent. ``clock`` is that of the
-/// group that is asked.
+/// What groups should answer and hold, whoever of them has a shard: one dictionary, in which
+/// nothing is ever removed because its deadline is over, only taken for absent. ``clock`` is that
+/// of the group that is asked.
 struct PlainStore {
   struct Row: Hashable {
     var value: [UInt8]
