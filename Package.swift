@@ -81,13 +81,14 @@ let package = Package(
       ]
     ),
     program("shardkv-sim", ["Arguments", "Basics", "Simulation"]),
+    program("resp-fuzz", ["Arguments", "Basics", "RESP"]),
 
     tests(
       "ShardKVServerTests",
       ["ShardKVServer", "Basics", "Journal", "Raft", "Sessions", "ShardCtrler", "ShardMap", "Wire"]),
     tests("ChecksumsTests", ["Checksums", "Basics"]),
     tests("ArgumentsTests", ["Arguments"]),
-    tests("RESPTests", ["RESP", "Basics"]),
+    tests("RESPTests", ["RESP", "resp-fuzz", "Basics"]),
     tests("RedisCommandsTests", ["RedisCommands", "RESP", "ShardMap", "Basics"]),
     tests("ClerkTests", ["Basics", "ShardMap", "Sessions", "Raft", "Wire", "Clerk"]),
     tests("WireTests", ["Basics", "Checksums", "ShardMap", "Sessions", "Raft", "Wire"]),

@@ -207,7 +207,7 @@ package struct ReplyParser: Sendable {
   /// The line from `offset` without its end, at least one byte, and moves behind it.
   private mutating func line() throws(ReplyError) -> Range<Int>? {
     let start = offset
-    while scanned + 1 < buffer.count {
+    while scanned + 1 < buffer.count, scanned - start <= limits.bulkBytesMax {
       if buffer[scanned] == 0x0D, buffer[scanned + 1] == 0x0A {
         guard scanned > start else { throw .malformed(kind: 0x0D) }
         let end = scanned
@@ -217,7 +217,7 @@ package struct ReplyParser: Sendable {
       }
       scanned += 1
     }
-    guard buffer.count - start <= limits.bulkBytesMax else {
+    guard scanned - start <= limits.bulkBytesMax else {
       throw .tooLarge(what: "the bytes", limit: limits.bulkBytesMax)
     }
     return nil

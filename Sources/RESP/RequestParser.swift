@@ -53,6 +53,7 @@ package struct RequestParser: Sendable {
       buffer = []
       offset = 0
       arguments = []
+      requestBytes = 0
       throw error
     }
   }

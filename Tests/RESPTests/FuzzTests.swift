@@ -1,0 +1,27 @@
+import Testing
+
+@testable import resp_fuzz
+
+/// A short run of what `scripts/redis-fuzz.sh` does with millions of inputs.
+@Suite struct FuzzTests {
+  @Test func theParsersBearRandomBytes() {
+    var fuzzer = Fuzzer(seed: 1)
+    for number in 1...4_000 {
+      do {
+        try fuzzer.play(number)
+      } catch {
+        Issue.record("seed 1, input \(number): \(error)")
+        return
+      }
+    }
+    // What is never tried is not tested.
+    #expect(fuzzer.tally.missing == [])
+  }
+
+  @Test func anInputIsTheSameEachTime() {
+    for number in 1...50 {
+      #expect(
+        FuzzInput(seed: 3, number: number).bytes == FuzzInput(seed: 3, number: number).bytes)
+    }
+  }
+}
