@@ -51,7 +51,7 @@ def cases(tag, password, is_light=False):
   if not is_light:
     result += much(tag)
   if password is not None:
-    result += strangers(password)
+    result += strangers(tag, password)
   return result
 
 
@@ -253,7 +253,7 @@ def much(tag):
   ]
 
 
-def strangers(password):
+def strangers(tag, password):
   count, length = (refused(f"unauthenticated {what} length") for what in ("multibulk", "bulk"))
   wrong = error("WRONGPASS invalid username-password pair or user is disabled.")
   locked = error("NOAUTH Authentication required.")
@@ -283,7 +283,7 @@ def strangers(password):
              prefix=True),
     stranger("log-in after a wrong one", request("AUTH", "wrong") + login + PING, wrong + OK + PONG,
              STAYS),
-    stranger("log-in, then many arguments", login + request("DEL", *range(20)),
+    stranger("log-in, then many arguments", login + request("DEL", *[tag] * 20),
              OK + b":0\r\n", STAYS),
     stranger("log-in by HELLO", request("HELLO", 2, "AUTH", "default", "wrong"), wrong, STAYS),
   ]

@@ -41,8 +41,8 @@ class Totals:
     self.lock = threading.Lock()
     self.counts = collections.Counter()
     self.errors = collections.Counter()
-    self.last = time.monotonic()
-    self.gap = self.gap_of_one = 0.0
+    self.begin = self.last = time.monotonic()
+    self.gap = self.gap_end = self.gap_of_one = 0.0
     self.stops = threading.Event()
 
   def count(self, name, number=1):
@@ -64,10 +64,14 @@ class Totals:
     """Notes an acknowledged write; gives its time."""
     now = time.monotonic()
     with self.lock:
-      self.gap = max(self.gap, now - self.last)
+      self.gap_ends(now)
       self.gap_of_one = max(self.gap_of_one, now - last_of_one)
       self.last = now
     return now
+
+  def gap_ends(self, now):
+    if now - self.last > self.gap:
+      self.gap, self.gap_end = now - self.last, now
 
 
 class Counter:
@@ -243,7 +247,7 @@ def play(options, totals):
   for thread in threads:
     thread.join()
   end = time.monotonic()
-  totals.gap = max(totals.gap, end - totals.last)
+  totals.gap_ends(end)
   totals.gap_of_one = max([totals.gap_of_one] + [end - writer.last for writer in writers])
   for writer in writers:
     guarded(writer.finish)
@@ -275,8 +279,8 @@ def main():
     print(f"  {count} × {kind} ({fate})")
   faults = ("lost", "doubled", "stale", "reordered", "strange")
   print(", ".join(f"{counts[fault]} {fault}" for fault in faults))
-  print(f"longest time without an acknowledged write: {totals.gap:.3f} s of all, "
-        f"{totals.gap_of_one:.3f} s of one writer")
+  print(f"longest time without an acknowledged write: {totals.gap:.3f} s of all, until "
+        f"{totals.gap_end - totals.begin:.1f} s; {totals.gap_of_one:.3f} s of one writer")
   for error in broken:
     print(f"a writer ended by {type(error).__name__}: {error}")
   is_late = options.gap_max is not None and totals.gap > options.gap_max
