@@ -15,24 +15,21 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "red
 
 from wire import Wire, request, resident_bytes  # noqa: E402
 
-# A key of 1,000 bytes takes a slow client longer than any run.
+# A byte a second, this takes longer than any run.
 SLOW_REQUEST = request("ECHO", b"a" * 1000)
 
 
-def latencies(wire, seconds, meanwhile=lambda: None):
+def latencies(wire, key, seconds, meanwhile=lambda: None):
   """Milliseconds of each of as many SETs as fit, one after the other, sorted."""
   result = []
   end = time.monotonic() + seconds
   while (begin := time.monotonic()) < end:
-    answer = wire.ask("SET", KEY, "value")
+    answer = wire.ask("SET", key, "value")
     result.append((time.monotonic() - begin) * 1000)
     if answer != b"+OK":
       sys.exit(f"redis-idle.py: SET is answered with {answer!r}")
     meanwhile()
   return sorted(result)
-
-
-KEY = "idle:key"
 
 
 def show(name, times):
@@ -136,29 +133,29 @@ def main():
     return resident_bytes(options.pid) if options.pid else 0
 
   client = Wire(address)
-  own_key(client)
-  latencies(client, min(2, options.seconds))
-  before = show("alone", latencies(client, options.seconds))
+  key = own_key(client)
+  latencies(client, key, min(2, options.seconds))
+  before = show("alone", latencies(client, key, options.seconds))
   resident = memory()
 
   idle = Crowd(address, options.sources)
   idle.grow(options.idle)
   time.sleep(0.5)
   cost = (memory() - resident) / max(1, idle.alive())
-  with_idle = show(f"with {idle.alive()} idle", latencies(client, options.seconds))
+  with_idle = show(f"with {idle.alive()} idle", latencies(client, key, options.seconds))
 
   slow = Slow(address, options.sources)
   slow.grow(options.slow)
   slow.begin = time.monotonic()
-  with_slow = show(f"and {slow.alive()} slow", latencies(client, options.seconds, slow.send_due))
+  with_slow = show(f"and {slow.alive()} slow", latencies(client, key, options.seconds, slow.send_due))
   print(f"still connected: {idle.alive()} of {options.idle} idle, {slow.alive()} of {options.slow} "
         f"slow, which sent {slow.sent} bytes")
   if options.pid:
-    print(f"memory: {resident / 2**20:.1f} MiB before, {cost:.0f} bytes more for an idle connection, "
-          f"{memory() / 2**20:.1f} MiB with all")
+    print(f"memory: {resident / 2**20:.1f} MiB before, {cost:.0f} bytes more for an idle "
+          f"connection, {memory() / 2**20:.1f} MiB with all")
   idle.close()
   slow.close()
-  client.ask("DEL", KEY)
+  client.ask("DEL", key)
   worst = max(with_idle, with_slow) / before
   print(f"p99 is {worst:.2f} times what it was")
   return 1 if options.p99_ratio_max is not None and worst > options.p99_ratio_max else 0
@@ -166,12 +163,11 @@ def main():
 
 def own_key(client):
   """In a cluster, a key that this server has."""
-  global KEY
   for number in range(200):
-    KEY = f"{{idle:{number}}}"
-    if client.ask("SET", KEY, "value") == b"+OK":
-      return
-  sys.exit("redis-idle.py: it takes no key")
+    key = f"{{idle:{number}}}"
+    if (answer := client.ask("SET", key, "value")) == b"+OK":
+      return key
+  sys.exit(f"redis-idle.py: it takes no key, it says {answer!r}")
 
 
 if __name__ == "__main__":
