@@ -12,7 +12,8 @@ SEED (default 1): requests and replies that were changed at random places, and r
 given to a parser whole, in random pieces and byte by byte, as by a stranger, by a client that is
 known, and with limits that short inputs reach: the same must come of it, the same error and the
 same bytes must be left, and what is allocated must be bounded by what came. A single allocation of
-more than 1 MiB ends the run. The first finding is printed and ends it with 3, a trap with its signal.
+more than 1 MiB ends the run. The first finding is printed and ends it with 3, a trap with its
+signal.
 
 SHARDKV_FUZZ_BUILD is the folder of the build (default .build-asan).
 HELP

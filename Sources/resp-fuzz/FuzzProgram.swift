@@ -48,7 +48,7 @@ enum FuzzProgram {
       try fuzzer.play(number)
       return true
     } catch {
-      print("FOUND by seed \(fuzzer.seed), input \(number): \(error)")
+      print("FOUND by seed \(fuzzer.seed), input \(number): \(error.description.prefix(2_000))")
       show(FuzzInput(seed: fuzzer.seed, number: number))
       print("to repeat: resp-fuzz replay \(number) --seed \(fuzzer.seed)")
       return false

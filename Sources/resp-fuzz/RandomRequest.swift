@@ -4,18 +4,22 @@ import RESP
 /// Requests as clients write them, and what they mean.
 enum RandomRequest {
   /// Adds one to four requests, and empty ones, which nobody hears of; `nil`: what a browser sends
-  /// is among them, at which a server hangs up.
+  /// is among them, or a line that is too long, at which a server hangs up.
   static func stream(into bytes: inout [UInt8], _ random: inout SeededGenerator) -> [[[UInt8]]]? {
     var requests: [[[UInt8]]] = []
+    var isTooLong = false
     for _ in 0..<random.next(in: 1...4) {
       if random.chance(0.1) { bytes += random.element(of: empty) }
       if random.chance(0.25) {
+        let start = bytes.count
         requests.append(line(into: &bytes, &random))
+        // The last byte ends the line.
+        isTooLong = isTooLong || bytes.count - start - 1 > RequestLimits.known.lineBytesMax
       } else {
         requests.append(array(into: &bytes, &random))
       }
     }
-    guard random.chance(0.03) else { return requests }
+    guard random.chance(0.03) else { return isTooLong ? nil : requests }
     bytes += Array("POST / HTTP/1.1\r\nHost: a\r\n".utf8)
     return nil
   }
