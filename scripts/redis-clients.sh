@@ -155,7 +155,8 @@ find_server() {
 
 plain_commands() {
   same OK cli set "$prefix:a" 'some text' && same 'some text' cli get "$prefix:a" &&
-    same 1 cli incr "$prefix:n" && same 2 cli incr "$prefix:n" && same string cli type "$prefix:a" &&
+    same 1 cli incr "$prefix:n" && same 2 cli incr "$prefix:n" &&
+    same string cli type "$prefix:a" &&
     same PONG cli ping && has '^redis_version:' cli info server &&
     same '"some text","2",NULL' cli --csv mget "$prefix:a" "$prefix:n" "$prefix:none"
 }

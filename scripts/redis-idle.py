@@ -147,7 +147,8 @@ def main():
   slow = Slow(address, options.sources)
   slow.grow(options.slow)
   slow.begin = time.monotonic()
-  with_slow = show(f"and {slow.alive()} slow", latencies(client, key, options.seconds, slow.send_due))
+  times = latencies(client, key, options.seconds, slow.send_due)
+  with_slow = show(f"and {slow.alive()} slow", times)
   print(f"still connected: {idle.alive()} of {options.idle} idle, {slow.alive()} of {options.slow} "
         f"slow, which sent {slow.sent} bytes")
   if options.pid:

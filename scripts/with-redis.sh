@@ -4,10 +4,11 @@ set -euo pipefail
 
 usage() {
   cat <<'HELP'
-Usage: scripts/with-redis.sh [--cluster] [--password WORD] COMMAND...
+Usage: scripts/with-redis.sh [--cluster | --lone-cluster] [--password WORD] COMMAND...
 
 Starts a redis-server in a temporary folder, on a free port of 127.0.0.1, and runs COMMAND with its
-HOST:PORT behind; with --cluster three, each with a third of the slots. The status is that of the
+HOST:PORT behind; with --cluster three, each with a third of the slots; with --lone-cluster one that
+is a cluster by itself. The status is that of the
 command. SHARDKV_REDIS_PID is the process of the (first) server. Values have 1 MiB at most, as
 shardkv's, and there is one database.
 
@@ -15,7 +16,7 @@ shardkv's, and there is one database.
 HELP
 }
 
-is_cluster='' password=''
+is_cluster='' is_lone='' password=''
 while (($# > 0)); do
   case $1 in
     -h | --help | help)
@@ -23,6 +24,7 @@ while (($# > 0)); do
       exit
       ;;
     --cluster) is_cluster=1 ;;
+    --lone-cluster) is_cluster=1 is_lone=1 ;;
     --password)
       password=$2
       shift
@@ -61,7 +63,7 @@ if [[ -n $password ]]; then
   export REDISCLI_AUTH=$password
 fi
 if [[ -n $is_cluster ]]; then
-  options+=(--cluster-enabled yes --cluster-node-timeout 2000 --databases 16)
+  options+=(--cluster-enabled yes --cluster-node-timeout 2000)
 fi
 
 answers() { redis-cli -p "$1" ping 2>/dev/null | grep -q PONG; }
@@ -92,13 +94,17 @@ start() {
 }
 
 start first
-if [[ -n $is_cluster ]]; then
+if [[ -n $is_lone ]]; then
+  redis-cli -p "${addresses[0]##*:}" cluster addslotsrange 0 16383 >"$folder/create"
+elif [[ -n $is_cluster ]]; then
   start second
   start third
   redis-cli --cluster create "${addresses[@]}" --cluster-yes >"$folder/create" || {
     cat "$folder/create" >&2
     exit 1
   }
+fi
+if [[ -n $is_cluster ]]; then
   for address in "${addresses[@]}"; do
     for ((try = 0; try < 100; try++)); do
       if redis-cli -p "${address##*:}" cluster info | grep -q cluster_state:ok; then break; fi
