@@ -279,7 +279,8 @@ class Workload:
     key = self.key("moved")
     right = self.client.get_node_from_key(key)
     wrong = [node for node in self.client.get_primaries() if node.name != right.name]
-    true(wrong, "there is one node only")
+    if not wrong:
+      raise Skipped("one server has all slots, so none can say MOVED")
     error = raises(MovedError, "", lambda: self.client.get_redis_connection(wrong[0]).get(key))
     equal(((error.host or wrong[0].host), error.port), (right.host, right.port))
 
