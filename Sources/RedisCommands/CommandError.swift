@@ -36,6 +36,8 @@ package struct CommandError: Error, Hashable, Sendable {
   package static let noSuchKey = CommandError("ERR no such key")
   package static let tooLong = CommandError(
     "ERR string exceeds maximum allowed size (proto-max-bulk-len)")
+  package static let crossSlot = CommandError(
+    "CROSSSLOT Keys in request don't hash to the same slot")
   static let bitOffset = CommandError("ERR bit offset is not an integer or out of range")
   static let bit = CommandError("ERR bit is not an integer or out of range")
 

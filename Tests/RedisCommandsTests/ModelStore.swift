@@ -49,7 +49,7 @@ struct ModelStore {
     switch command {
     case .matching(let pattern): return .array(keys(pattern).map { .bulk($0) })
     case .count: return .integer(Int64(alive.count))
-    case .random: return alive.first.map { .bulk($0) } ?? .null
+    case .anyKey: return alive.first.map { .bulk($0) } ?? .null
     case .flush:
       entries = [:]
       return .ok

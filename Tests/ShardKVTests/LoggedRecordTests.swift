@@ -8,7 +8,7 @@ import Testing
 /// Redis' commands as bytes in the log, whole and damaged.
 struct LoggedRecordTests {
   private static let records: [ShardGroupMachine.Command] = [
-    .flush,
+    .flush(3..<4_096),
     .commands([]),
     .commands([keyed("SET 0a b EX 10")]),
     .commands([keyed("GET 0a"), keyed("MSET 0a 1 0b 2"), keyed("SETBIT 0a 100 1")]),

@@ -117,7 +117,9 @@ struct PlainStoreTests {
         groups[group].machine.advanceClock(to: stamp)
         try groups[group].restart()
       case 2 where random.chance(0.2):
-        #expect(groups[group].apply(.flush, stamp: stamp) == .flushed)
+        let isWhole = groups[group].machine.areServed(0..<4)
+        #expect(
+          groups[group].apply(.flush(0..<4), stamp: stamp) == .flushed(isWhole: isWhole))
         model.removeAll(of: shards(of: group))
       case 2 where random.chance(0.7): move()
       case 2...4: write(group, stamp)

@@ -7,7 +7,8 @@ package enum KeyspaceCommand: Hashable, Sendable {
   case scan(ScanOptions)
   /// DBSIZE.
   case count
-  case random
+  /// RANDOMKEY.
+  case anyKey
   /// FLUSHALL and FLUSHDB, which are the same with one database.
   case flush
   /// CLUSTER COUNTKEYSINSLOT.
@@ -24,7 +25,7 @@ package enum KeyspaceCommand: Hashable, Sendable {
     case "keys": self = .matching(arguments[1])
     case "scan": self = .scan(try ScanOptions(arguments))
     case "dbsize": self = .count
-    case "randomkey": self = .random
+    case "randomkey": self = .anyKey
     case "flushall", "flushdb":
       guard
         arguments.count == 1

@@ -79,6 +79,12 @@ package struct ClusterMap: Hashable, Sendable {
     return groups[Int(owners[slot]) - 1]
   }
 
+  /// Whether all keys are of one slot, as Redis asks of those of one request.
+  package func isOneSlot(_ keys: [[UInt8]]) -> Bool {
+    guard let first = keys.first.map(ShardLayout.slot) else { return true }
+    return keys.dropFirst().allSatisfy { ShardLayout.slot(of: $0) == first }
+  }
+
   /// Why this node does not answer a request for these keys, or `nil`. `mayBeStale`: the client
   /// lets replicas answer. In Redis' order (getNodeByQuery in cluster.c): a slot that nobody has,
   /// keys of several slots, another node.
@@ -88,9 +94,7 @@ package struct ClusterMap: Hashable, Sendable {
     guard let group = group(ofSlot: slot) else {
       return CommandError("CLUSTERDOWN Hash slot not served")
     }
-    guard keys.dropFirst().allSatisfy({ ShardLayout.slot(of: $0) == slot }) else {
-      return CommandError("CROSSSLOT Keys in request don't hash to the same slot")
-    }
+    guard isOneSlot(keys) else { return .crossSlot }
     if mayBeStale, group.nodes.contains(where: { $0.id == own }) { return nil }
     guard let leader = group.leader.map({ group.nodes[$0] }) else {
       return CommandError("CLUSTERDOWN The cluster is down")

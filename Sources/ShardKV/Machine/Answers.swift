@@ -18,8 +18,8 @@ package enum Output: Hashable, Sendable {
   /// Of each of Redis' commands, in their order.
   case commands([CommandOutcome])
   case transaction(TransactionOutcome)
-  /// The keys of all shards that are served here are removed.
-  case flushed
+  /// The keys of those shards that are served here are removed. Not whole: not all that were meant.
+  case flushed(isWhole: Bool)
   /// Every other command.
   case done
 }

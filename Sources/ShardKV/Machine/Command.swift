@@ -20,8 +20,8 @@ extension ShardGroupMachine {
     case commands([KeyedCommand])
     /// EXEC: all keys, watched ones too, are of one shard.
     case transaction(Transaction)
-    /// FLUSHALL: removes all keys of all shards that are served here.
-    case flush
+    /// FLUSHALL: removes all keys of those shards with these numbers that are served here.
+    case flush(Range<Int>)
   }
 
   private enum Tag: UInt8 {
@@ -83,7 +83,10 @@ extension ShardGroupMachine {
         if let version = key.version { writer.varint(version) }
       }
       writer.keyedCommands(transaction.commands)
-    case .flush: writer.u8(Tag.flush.rawValue)
+    case .flush(let shards):
+      writer.u8(Tag.flush.rawValue)
+      writer.varint(shards.lowerBound)
+      writer.varint(shards.upperBound)
     }
     return writer.bytes
   }
@@ -123,7 +126,11 @@ extension ShardGroupMachine {
       try readDialect(&reader)
       let watched = try reader.watchedKeys()
       command = .transaction(Transaction(watched: watched, commands: try reader.keyedCommands()))
-    case .flush: command = .flush
+    case .flush:
+      let start = try reader.count("first shard", limit: ShardLayout.shardCountMax)
+      let end = try reader.count("last shard", limit: ShardLayout.shardCountMax)
+      guard start <= end else { throw .malformed(field: "shards", offset: reader.offset) }
+      command = .flush(start..<end)
     }
     try reader.finish("command")
     return command

@@ -15,8 +15,8 @@ package struct MachineLimits: Hashable, Sendable {
   /// bounded time.
   package var expiredPerEntryMax = 256
   /// Bytes of the replies to the commands of one entry or one question, each reply counted with
-  /// ``replyUpkeepBytes`` more.
-  package var replyBytesMax = 16 << 20
+  /// ``replyUpkeepBytes`` more. They have to fit into one frame between nodes.
+  package var replyBytesMax = 12 << 20
 
   /// What a reply costs besides its bytes, also one within another.
   package static let replyUpkeepBytes = 16

@@ -89,11 +89,13 @@ extension ShardGroupMachine {
     return .result(.applied(transaction.commands.map { carryOut($0, in: shard, &budget) }))
   }
 
-  mutating func flush() {
-    for index in shards.indices where isServed(index) {
+  /// - Returns: whether all of these shards are served here.
+  mutating func flush(_ range: Range<Int>) -> Bool {
+    for index in range.clamped(to: shards.indices) where isServed(index) {
       discarded += shards[index].keys.removeAll()
       noteDeadline(index)
     }
+    return areServed(range)
   }
 
   private func standing(of shard: ShardID) -> Standing {
@@ -106,13 +108,10 @@ extension ShardGroupMachine {
     case shard(Int)
     case crossing, awaited, elsewhere
 
-    private static let crossSlot = CommandError(
-      "CROSSSLOT Keys in request don't hash to the same slot")
-
     /// Unless they are in one shard that is served here.
     var outcome: CommandOutcome {
       switch self {
-      case .shard, .crossing: .reply(.error(Self.crossSlot.text))
+      case .shard, .crossing: .reply(.error(CommandError.crossSlot.text))
       case .awaited: .notReady
       case .elsewhere: .wrongGroup
       }
@@ -121,7 +120,7 @@ extension ShardGroupMachine {
     /// The same of a transaction.
     var transactionOutcome: TransactionOutcome {
       switch self {
-      case .shard, .crossing: .result(.failed(Self.crossSlot))
+      case .shard, .crossing: .result(.failed(CommandError.crossSlot))
       case .awaited: .notReady
       case .elsewhere: .wrongGroup
       }

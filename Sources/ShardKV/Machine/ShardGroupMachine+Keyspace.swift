@@ -2,8 +2,9 @@ import Basics
 import RedisCommands
 import ShardMap
 
-/// Questions about all keys of the shards that are served here. They see the applied state; keys
-/// whose deadline is before `now` are left out of what is listed.
+/// Questions about all keys of the shards that are served here, or of those of them whose numbers
+/// are in a range. They see the applied state; keys whose deadline is before `now` are left out of
+/// what is listed.
 extension ShardGroupMachine {
   /// How far SCAN has come.
   package struct ScanPlace: Hashable, Sendable {
@@ -19,7 +20,14 @@ extension ShardGroupMachine {
   }
 
   /// DBSIZE: with the keys whose deadline is over and that were not removed yet, as in Redis.
-  package func keyCount() -> Int { served.reduce(0) { $0 + shards[$1].keys.map.count } }
+  package func keyCount(in range: Range<Int>? = nil) -> Int {
+    served(in: range).reduce(0) { $0 + shards[$1].keys.map.count }
+  }
+
+  /// Whether all shards with these numbers are served here.
+  package func areServed(_ range: Range<Int>) -> Bool {
+    range.upperBound <= shards.count && range.allSatisfy(isServed)
+  }
 
   /// The same of one slot. Looks at all keys of its shard.
   package func keyCount(slot: Int) -> Int {
@@ -44,10 +52,12 @@ extension ShardGroupMachine {
 
   /// KEYS. `nil`: they would have more bytes than that, each counted with
   /// ``MachineLimits/replyUpkeepBytes`` more.
-  package func keys(matching pattern: GlobPattern, now: UInt64, bytesMax: Int) -> [[UInt8]]? {
+  package func keys(
+    matching pattern: GlobPattern, in range: Range<Int>? = nil, now: UInt64, bytesMax: Int
+  ) -> [[UInt8]]? {
     var keys: [[UInt8]] = []
     var bytes = 0
-    for shard in served {
+    for shard in served(in: range) {
       shards[shard].keys.map.forEach { element in
         guard element.marks.isAlive(at: now) else { return true }
         let key = Array(element.key)
@@ -62,19 +72,20 @@ extension ShardGroupMachine {
   }
 
   /// SCAN: looks at `looks` keys, at least one, from a place on; less if what it found reaches
-  /// ``MachineLimits/replyBytesMax``. `next` is `nil` at the end.
+  /// ``MachineLimits/replyBytesMax``. `next` is `nil` at the end, which is before the shard of the
+  /// number `end`.
   ///
   /// Shards come in the order of their numbers and keys in that of their bytes, so that whoever
   /// goes on until the end has seen each key once that was served here all the time, whatever came
   /// or went meanwhile.
   package func scan(
-    from place: ScanPlace, looks: Int, pattern: GlobPattern?, now: UInt64
+    from place: ScanPlace, before end: Int = .max, looks: Int, pattern: GlobPattern?, now: UInt64
   ) -> (keys: [[UInt8]], next: ScanPlace?) {
     var keys: [[UInt8]] = []
     var room = limits.replyBytesMax
     var looksLeft = max(1, looks)
     var after = place.after
-    for shard in shards.indices where shard >= place.shard {
+    for shard in shards.indices where shard >= place.shard && shard < end {
       if shard > place.shard { after = nil }
       guard isServed(shard) else { continue }
       var last: [UInt8]?
@@ -95,13 +106,15 @@ extension ShardGroupMachine {
 
   /// RANDOMKEY: each about as probably as another. `nil` without keys, and after
   /// ``randomTriesMax`` whose deadline was over.
-  package func randomKey(now: UInt64, random: inout SeededGenerator) -> [UInt8]? {
-    let count = keyCount()
+  package func randomKey(
+    in range: Range<Int>? = nil, now: UInt64, random: inout SeededGenerator
+  ) -> [UInt8]? {
+    let count = keyCount(in: range)
     guard count > 0 else { return nil }
     for _ in 0..<Self.randomTriesMax {
       var place = random.next(in: 0..<count)
       guard
-        let shard = served.first(where: { shard in
+        let shard = served(in: range).first(where: { shard in
           place -= shards[shard].keys.map.count
           return place < 0
         })
@@ -156,6 +169,11 @@ extension ShardGroupMachine {
 
   /// The shards that are served here, ascending.
   private var served: [Int] { shards.indices.filter(isServed) }
+
+  private func served(in range: Range<Int>?) -> [Int] {
+    guard let range else { return served }
+    return range.clamped(to: shards.indices).filter(isServed)
+  }
 
   /// Visits the keys of a slot in order until `body` returns `false`.
   private func visit(slot: Int, _ body: (ByteMap.Element) -> Bool) {

@@ -68,9 +68,7 @@ package struct ShardGroupMachine: Sendable {
     case .confirmDeleted(let shard, let left): confirmDeletion(shard, left: left)
     case .commands(let commands): return .commands(applyCommands(commands))
     case .transaction(let transaction): return .transaction(applyTransaction(transaction))
-    case .flush:
-      flush()
-      return .flushed
+    case .flush(let range): return .flushed(isWhole: flush(range))
     }
     return .done
   }
@@ -153,7 +151,7 @@ package struct ShardGroupMachine: Sendable {
   }
 
   /// Owned, and its data is still to come.
-  func awaitsData(_ shard: ShardID) -> Bool {
+  package func awaitsData(_ shard: ShardID) -> Bool {
     shard.index < shards.count && owns(shard) && shards[shard.index].status == .pulling
   }
 }
