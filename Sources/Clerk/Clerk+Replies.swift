@@ -26,7 +26,11 @@ extension Clerk {
     guard work.isAnswered(by: reply.body) else {
       operations[id]?.mayHaveBeenApplied = work.isMutation
       operations[id]?.lastProblem = "\(endpoints[index].address) gave an answer to something else"
-      if !attempt.isLate { enter(.ready, id) }
+      if work.isForOnce {
+        fail(id, .outcomeUnknown, "an answer to something else came")
+      } else if !attempt.isLate {
+        enter(.ready, id)
+      }
       return failLink(index, "gave an answer to something else", isClosed: false)
     }
     if !work.isForAnyReplica, parties[attempt.party]?.preferred != endpoints[index].address {
@@ -94,6 +98,9 @@ extension Clerk {
       operations[id]?.lastProblem = "\(address) lost its leadership"
       if pending.work.isMutation { operations[id]?.mayHaveBeenApplied = true }
       passOver(address, of: attempt.party)
+      if pending.work.isForOnce {
+        return fail(id, .outcomeUnknown, "\(address) lost its leadership")
+      }
       pause(id)
     case .invalid(let reason):
       if case .openSession(let key) = pending.work {
@@ -177,6 +184,7 @@ extension Clerk {
     operations[id]?.lastEndpoint = address
     if mayHaveBeenApplied, pending.work.isMutation { operations[id]?.mayHaveBeenApplied = true }
     if case .user(.status) = pending.work { return fail(id, .unavailable, problem) }
+    if mayHaveBeenApplied, pending.work.isForOnce { return fail(id, .outcomeUnknown, problem) }
     enter(.ready, id)
   }
 

@@ -23,6 +23,7 @@ extension Pending.Work {
     case .user(.plan): "plan"
     case .user(.register): "registration"
     case .user(.toGroup): "request to a group"
+    case .user(.redis): "request of a Redis client"
     case .user(.membership): "change of replicas"
     case .user(.status): "question for the status"
     }

@@ -53,7 +53,8 @@ extension Clerk {
         return waitForConfiguration(id, "no configuration from the controller yet")
       }
       return owner(of: shard, id)
-    case .openSession(.some(let shard)): return owner(of: shard, id)
+    case .openSession(.some(let shard)), .user(.redis(let shard, _, _)):
+      return owner(of: shard, id)
     }
   }
 

@@ -45,6 +45,10 @@ package enum ClerkOperation: Hashable, Sendable {
   /// says; its refusals are replies, except those that only name another replica or ask for
   /// patience.
   case toGroup(GroupID, GroupRecord, Request.Body)
+  /// What a client of Redis asked for, to the leader of the group that owns the shard. A write is
+  /// sent again only as long as it was certainly not carried out: it has no number by which a
+  /// second copy would be known.
+  case redis(ShardID, work: [UInt8], isWrite: Bool)
   /// To the leader of a group at these addresses, or for ``GroupID/none`` of the controllers: done
   /// means begun. What it refuses fails as `invalid` with the reason and the next step.
   case membership(GroupID, GroupRecord?, MembershipCommand)

@@ -19,6 +19,7 @@ extension Pending.Work {
     case .user(.plan(let command)): .plan(command)
     case .user(.register(let group, let record)): .register(group, record)
     case .user(.toGroup(_, _, let body)): body
+    case .user(.redis(let shard, let work, _)): .redis(shard, work: work)
     case .user(.membership(_, _, let command)): .membership(command)
     case .user(.status): .status
     }
@@ -35,7 +36,8 @@ extension Pending.Work {
       (.user(.control), .done), (.user(.plan), .planned), (.user(.plan), .done),
       (.user(.register), .done), (.user(.membership), .done),
       (.user(.toGroup(_, _, .shardData)), .shardChunk),
-      (.user(.toGroup(_, _, .deleteShard)), .done), (.user(.status), .status):
+      (.user(.toGroup(_, _, .deleteShard)), .done), (.user(.status), .status),
+      (.user(.redis), .redis):
       true
     default: false
     }
@@ -89,7 +91,7 @@ extension Clerk {
       let isReachable = group == .none || record.map { !$0.peerAddresses.isEmpty } ?? false
       return isReachable ? nil : "the group has no addresses"
     case .status(let address): return address.isEmpty ? "an empty address" : nil
-    case .query, .register: return nil
+    case .query, .register, .redis: return nil
     }
   }
 

@@ -97,10 +97,16 @@ extension Pending.Work {
   var isMutation: Bool {
     switch self {
     case .user(.write), .user(.control), .user(.register), .user(.membership),
-      .user(.toGroup(_, _, .deleteShard)):
+      .user(.toGroup(_, _, .deleteShard)), .user(.redis(_, _, isWrite: true)):
       true
     default: false
     }
+  }
+
+  /// Whether a second copy would be carried out, too, so that it must not be sent once the first
+  /// may have been.
+  var isForOnce: Bool {
+    if case .user(.redis(_, _, isWrite: true)) = self { true } else { false }
   }
 }
 

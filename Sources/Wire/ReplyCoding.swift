@@ -39,6 +39,9 @@ extension Reply {
     case .shardChunk(let chunk):
       writer.plain("shardChunk", id)
       writer.tail("chunk", chunk)
+    case .redis(let result):
+      writer.plain("redis", id)
+      writer.tail("result", result)
     case .status(let status):
       writer.plain("status", id)
       writer.status(status)
@@ -69,6 +72,7 @@ extension Reply {
     case "planned": body = .planned(try Configuration(object))
     case "done": body = .done(try object.configNumber("number"))
     case "shardChunk": body = .shardChunk(try object.content("chunk"))
+    case "redis": body = .redis(try object.content("result"))
     case "status": body = .status(try NodeStatus(object))
     default: body = .refused(try Refusal(object))
     }
@@ -83,6 +87,7 @@ extension Reply.Body {
     case .value(let value, _): value.count + 96
     case .stale(let answer): (answer.value?.count ?? 0) + 112
     case .shardChunk(let chunk): chunk.count + 96
+    case .redis(let result): result.count + 96
     case .configuration(let configuration, _), .planned(let configuration):
       configuration.shards.count * 56 + 1_024
     case .status: 1_024

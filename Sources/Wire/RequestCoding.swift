@@ -58,6 +58,11 @@ extension Request {
       writer.wide("id", id)
       writer.number("shard", shard.rawValue)
       writer.wide("left", left.rawValue)
+    case .redis(let shard, let work):
+      writer.open("redis")
+      writer.wide("id", id)
+      writer.number("shard", shard.rawValue)
+      writer.tail("work", work)
     case .membership(let command):
       writer.open(command.type)
       writer.wide("id", id)
@@ -94,6 +99,8 @@ extension Request {
         cursor: try object.content("cursor"))
     case "deleteShard":
       body = .deleteShard(try object.shard("shard"), left: try object.configNumber("left"))
+    case "redis":
+      body = .redis(try object.shard("shard"), work: try object.content("work"))
     case "addReplica", "promoteReplica", "removeReplica", "replaceReplica", "transfer":
       body = .membership(try MembershipCommand(object))
     case "status": body = .status
@@ -121,6 +128,7 @@ extension Request.Body {
       key.count + value.count + 200
     case .write(_, let key, .compareAndSet(let expected, let value)):
       key.count + (expected?.count ?? 0) + value.count + 220
+    case .redis(_, let work): work.count + 96
     default: 256
     }
   }

@@ -116,6 +116,9 @@ package struct Request: Hashable, Sendable {
     case shardData(ShardID, left: ConfigNumber, cursor: [UInt8])
     /// From the new owner, after it committed the whole shard: the source may delete its copy.
     case deleteShard(ShardID, left: ConfigNumber)
+    /// To the leader of the group that owns the shard, from a node with a client of Redis: what the
+    /// client asked for. Opaque to all but nodes. Carried out once, or it is said that it was not.
+    case redis(ShardID, work: [UInt8])
     /// To a group's leader: a change of its replicas, or of which of them leads. `done` says that
     /// it has begun, and the status when it is over.
     case membership(MembershipCommand)
@@ -152,6 +155,8 @@ package struct Reply: Hashable, Sendable {
     case done(ConfigNumber)
     /// Opaque to all but the shard's machine.
     case shardChunk([UInt8])
+    /// To `redis`: what came of it. Opaque to all but nodes.
+    case redis([UInt8])
     case status(NodeStatus)
     case refused(Refusal)
   }

@@ -136,6 +136,42 @@ struct ClerkFaultTests {
     #expect(node.writes.map(\.sequence) == [1, 2, 2])
   }
 
+  /// What a Redis client writes has no number by which a second copy would be known.
+  @Test("a Redis client's write is not sent again once it may have been carried out")
+  func writesForOnce() throws {
+    let faults: [(FakeCluster, FakeNode) -> FakeNode.Decision] = [
+      { _, _ in .silence },
+      { cluster, node in
+        cluster.disconnect(node.address)
+        return .ordinary
+      },
+      { _, _ in .reply(.refused(.outcomeUnknown)) }, { _, _ in .reply(.noKey) },
+    ]
+    for fault in faults {
+      let cluster = try FakeCluster()
+      cluster.put("a", "1")
+      cluster.runUntilFinished()
+      let node = try cluster.node("g2:1")
+      let shard = cluster.configuration.layout.shard(of: Array("a".utf8))
+      var sent = 0
+      node.script = { [unowned node] request in
+        guard case .redis = request.body else { return .ordinary }
+        sent += 1
+        // Refused at first: that is tried again.
+        return sent <= 2 ? .reply(.refused(.notReady)) : fault(cluster, node)
+      }
+      let write = cluster.submit(.redis(shard, work: [7], isWrite: true))
+      cluster.runUntilFinished()
+      let error = try #require(cluster.error(write))
+      #expect(error.code == .outcomeUnknown && error.mayHaveBeenApplied)
+      #expect(sent == 3)
+      node.script = nil
+      let read = cluster.submit(.redis(shard, work: [8], isWrite: false))
+      cluster.runUntilFinished()
+      #expect(cluster.reply(read) == .redis([8]))
+    }
+  }
+
   @Test("a silent node costs one timeout, and others go on meanwhile")
   func blackHole() throws {
     let cluster = try FakeCluster()

@@ -299,6 +299,12 @@ final class FakeCluster {
       var planned = configuration
       planned.number = configuration.number.next
       return .planned(planned)
+    case .redis(let shard, let work):
+      if configuration.owner(of: shard) != node.group {
+        return .refused(.wrongGroup(group.configuration))
+      }
+      group.applied += 1
+      return .redis(work)
     case .register: return .done(.zero)
     case .shardData: return .shardChunk([1, 2, 3])
     case .deleteShard, .membership: return .done(.zero)

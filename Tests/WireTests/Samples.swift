@@ -76,6 +76,7 @@ enum Samples {
       .shardData(ShardID(1), left: ConfigNumber(3), cursor: []),
       .shardData(ShardID(1), left: ConfigNumber(3), cursor: binary),
       .deleteShard(ShardID(1), left: ConfigNumber(3)), .status,
+      .redis(ShardID(1), work: []), .redis(ShardID(4_095), work: binary),
       .membership(.add(record.replicas[0])), .membership(.add(record.replicas[1])),
       .membership(.promote(second)), .membership(.remove(first)),
       .membership(.replace(first, with: second)), .membership(.transfer(to: nil)),
@@ -92,7 +93,8 @@ enum Samples {
       .session(session), .configuration(configuration, controllers: []),
       .configuration(configuration, controllers: ["10.0.0.1:7000", "[::1]:7000"]), .done(.zero),
       .done(ConfigNumber(8)),
-      .shardChunk([]), .shardChunk(binary), .status(status), .refused(.wrongLeader(hint: nil)),
+      .shardChunk([]), .shardChunk(binary), .redis([]), .redis(binary), .status(status),
+      .refused(.wrongLeader(hint: nil)),
       .refused(.wrongLeader(hint: "10.0.0.2:7000")), .refused(.wrongGroup(ConfigNumber(5))),
       .refused(
         .wrongGroup(
