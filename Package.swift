@@ -50,7 +50,7 @@ let package = Package(
       "ShardKVServer",
       [
         "Basics", "ShardMap", "Sessions", "Raft", "ShardCtrler", "ShardKV", "Journal", "Wire",
-        "Clerk",
+        "Clerk", "RESP", "RedisCommands",
       ]
     ),
 
@@ -77,7 +77,7 @@ let package = Package(
       [
         "Basics", "Checksums", "ShardMap", "Sessions", "Raft", "ShardCtrler", "ShardKV", "Journal",
         "Wire",
-        "Clerk", "ShardKVServer",
+        "Clerk", "ShardKVServer", "RESP",
       ]
     ),
     program("shardkv-sim", ["Arguments", "Basics", "Simulation"]),
@@ -85,7 +85,10 @@ let package = Package(
 
     tests(
       "ShardKVServerTests",
-      ["ShardKVServer", "Basics", "Journal", "Raft", "Sessions", "ShardCtrler", "ShardMap", "Wire"]),
+      [
+        "ShardKVServer", "Basics", "Journal", "RESP", "Raft", "RedisCommands", "Sessions",
+        "ShardCtrler", "ShardKV", "ShardMap", "Wire",
+      ]),
     tests("ChecksumsTests", ["Checksums", "Basics"]),
     tests("ArgumentsTests", ["Arguments"]),
     tests("RESPTests", ["RESP", "resp-fuzz", "Basics"]),
@@ -112,7 +115,7 @@ let package = Package(
     tests(
       "ScenarioTests",
       [
-        "Balancing", "Basics", "Checksums", "Clerk", "Raft", "Sessions", "ShardKVServer",
+        "Balancing", "Basics", "Checksums", "Clerk", "RESP", "Raft", "Sessions", "ShardKVServer",
         "ShardMap", "Simulation", "Wire",
       ]),
     tests("JournalTests", ["Basics", "Checksums", "ShardMap", "Raft", "Journal", "Simulation"]),

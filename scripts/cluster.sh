@@ -30,7 +30,8 @@ Commands
   clean              stop everything and delete .cluster/
   env                print `export SHARDKV_ENDPOINTS=...`
 
-Nodes are c1 c2 c3, g1n1 g1n2 g1n3, g2n1 ...; node i of group g listens on port 71gi (0: controllers).
+Nodes are c1 c2 c3, g1n1 g1n2 g1n3, g2n1 ...; node i of group g listens on port 71gi (0: controllers),
+and clients of Redis reach it on port 73gi.
 Environment: SHARDKV_BIN (folder of built programs), SHARDKV_CLUSTER_DIR (default .cluster),
 SHARDKV_PORT_BASE (default 7100).
 HELP
@@ -64,7 +65,7 @@ make_folders() {
   source "$STATE/groups/$g"
   read -ra ids <<<"$REPLICA_IDS"
   for node in $(nodes_of "$g"); do
-    members+=("${ids[i]}=$HOST:$(port_of "$node")")
+    members+=("${ids[i]}=$(own_address "$node")")
     i=$((i + 1))
   done
   i=0

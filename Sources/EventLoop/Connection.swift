@@ -26,6 +26,10 @@ final class Connection {
   var isFull = false
   /// Not read from, because too much waits to be sent.
   var isPaused = false
+  /// Not read from, because the deciding side wants it so.
+  var isHeld = false
+  /// Whose port it came to; `nil` for one that we opened.
+  var listener: Listener?
   /// In the loop's list of those with something to send.
   var isDirty = false
   /// Addresses of the same name that are tried if this one does not answer.
@@ -42,7 +46,7 @@ final class Connection {
     switch phase {
     case .connecting: EPOLLOUT.rawValue
     case .open:
-      (isPaused ? 0 : EPOLLIN.rawValue) | (isFull ? EPOLLOUT.rawValue : 0)
+      (isPaused || isHeld ? 0 : EPOLLIN.rawValue) | (isFull ? EPOLLOUT.rawValue : 0)
     case .draining: EPOLLOUT.rawValue
     case .lingering: EPOLLIN.rawValue
     case .closed: 0
@@ -53,8 +57,17 @@ final class Connection {
 /// A socket that accepts.
 final class Listener {
   let descriptor: Int32
+  let door: LoopDoor
   var slot = 0
-  init(descriptor: Int32) { self.descriptor = descriptor }
+  /// Accepted here and not yet closed.
+  var accepted = 0
+  var nextConnection: UInt64
+
+  init(descriptor: Int32, door: LoopDoor) {
+    self.descriptor = descriptor
+    self.door = door
+    nextConnection = door.firstConnection
+  }
 }
 
 /// Deadlines that are all equally far away when they are set, and so fall due in order.

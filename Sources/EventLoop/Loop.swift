@@ -34,8 +34,6 @@ package final class Loop {
   /// Those that the deciding side may still name; one that it closed is no longer here.
   var connections: [ConnectionID: Connection] = [:]
   var listeners: [Listener] = []
-  var accepted = 0
-  var nextAccepted = ConnectionID.firstAccepted
   /// When accepting goes on after the system ran out of something.
   var acceptAgainAt: UInt64?
   var dirty: [Connection] = []

@@ -27,8 +27,16 @@ extension Loop {
           connection.phase = .draining
           markDirty(connection)
         }
+      case .pause(let id): hold(id, true)
+      case .resume(let id): hold(id, false)
       }
     }
+  }
+
+  private func hold(_ id: ConnectionID, _ isHeld: Bool) {
+    guard let connection = connections[id], connection.phase == .open else { return }
+    connection.isHeld = isHeld
+    watch(connection)
   }
 
   /// Sends what waits: one system call for each connection, however many messages there are.
@@ -134,7 +142,8 @@ extension Loop {
   func release(_ connection: Connection) {
     if connection.phase == .closed { return }
     connection.phase = .closed
-    if connection.id.isAccepted { accepted -= 1 }
+    connection.listener?.accepted -= 1
+    connection.listener = nil
     pendingBytes -= connection.output.count
     connection.output.removeAll(pool: pool)
     if connection.descriptor >= 0 {

@@ -1,9 +1,8 @@
 import Basics
+import Wire
 
 /// What one ``Loop`` bounds, each with the reason that ``LinkInput/closed(_:reason:)`` then gives.
 package struct LoopLimits: Sendable {
-  /// Connections accepted and not yet closed; further ones get ``refusal`` and are closed.
-  package var acceptedMax = 10_000
   /// Bytes waiting for one connection above which an accepted one is no longer read from: who does
   /// not take answers gets to ask no more questions. One that we opened is always read from, since
   /// we decide what is sent there, and unread acknowledgements would stop a group.
@@ -22,9 +21,6 @@ package struct LoopLimits: Sendable {
   package var closeTimeout: UInt64 = 2_000 * nanosecondsPerMillisecond
   /// How long nothing is accepted after the system had no descriptor or memory for it.
   package var acceptPause: UInt64 = 100 * nanosecondsPerMillisecond
-  /// What a connection above ``acceptedMax`` is sent, if it fits into its socket at once.
-  package var refusal: [UInt8] = []
-
   package init() {}
 
   /// Bytes read from one connection in one turn.
@@ -33,6 +29,25 @@ package struct LoopLimits: Sendable {
   static let backlog: Int32 = 511
   /// Descriptors reported by one wait.
   static let eventsMax = 512
+}
+
+/// Whom a listening socket is for, and how many of them.
+package struct LoopDoor: Sendable {
+  /// The number of the first connection that is accepted; the others follow.
+  package var firstConnection: UInt64
+  /// Connections accepted and not yet closed; further ones get ``refusal`` and are closed.
+  package var acceptedMax: Int
+  /// What a connection above ``acceptedMax`` is sent, if it fits into its socket at once.
+  package var refusal: [UInt8]
+
+  package init(
+    firstConnection: UInt64 = ConnectionID.firstAccepted, acceptedMax: Int = 10_000,
+    refusal: [UInt8] = []
+  ) {
+    self.firstConnection = firstConnection
+    self.acceptedMax = acceptedMax
+    self.refusal = refusal
+  }
 }
 
 /// A socket call that failed, ready to be shown.

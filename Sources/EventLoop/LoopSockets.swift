@@ -8,7 +8,9 @@ extension Loop {
   ///
   /// - Returns: the port.
   /// - Throws: the first address's error, with the endpoint.
-  package func listen(on endpoint: String) throws(LoopError) -> Int {
+  package func listen(
+    on endpoint: String, _ door: LoopDoor = LoopDoor()
+  ) throws(LoopError) -> Int {
     guard let address = try SocketAddress.resolve(endpoint, toListen: true).first else {
       throw LoopError("\(endpoint) has no address")
     }
@@ -28,7 +30,7 @@ extension Loop {
       close(descriptor)
       throw LoopError("cannot listen on \(endpoint): \(reason)")
     }
-    let listener = Listener(descriptor: descriptor)
+    let listener = Listener(descriptor: descriptor, door: door)
     guard register(listener) else {
       close(descriptor)
       throw LoopError("cannot watch \(endpoint)")
@@ -52,7 +54,7 @@ extension Loop {
       let flags = Int32(SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
       let descriptor = retrying { linux_accept4(listener.descriptor, nil, nil, flags) }
       if descriptor >= 0 {
-        admit(descriptor)
+        admit(descriptor, at: listener)
         continue
       }
       // Out of descriptors or memory, the queue stays as it is and would be reported without end.
@@ -65,9 +67,9 @@ extension Loop {
     }
   }
 
-  private func admit(_ descriptor: Int32) {
-    guard accepted < limits.acceptedMax else {
-      limits.refusal.withUnsafeBytes { bytes in
+  private func admit(_ descriptor: Int32, at listener: Listener) {
+    guard listener.accepted < listener.door.acceptedMax else {
+      listener.door.refusal.withUnsafeBytes { bytes in
         _ = Glibc.send(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL))
       }
       close(descriptor)
@@ -75,14 +77,14 @@ extension Loop {
     }
     let from = SocketAddress(of: descriptor, local: false)?.description ?? "unknown"
     let connection = Connection(
-      id: ConnectionID(rawValue: nextAccepted), descriptor: descriptor, phase: .open
-    )
+      id: ConnectionID(rawValue: listener.nextConnection), descriptor: descriptor, phase: .open)
+    connection.listener = listener
     guard register(connection) else {
       close(descriptor)
       return
     }
-    nextAccepted += 1
-    accepted += 1
+    listener.nextConnection += 1
+    listener.accepted += 1
     connections[connection.id] = connection
     reports.append(.accepted(connection.id, from: from))
   }

@@ -39,8 +39,9 @@ extension RaftNode {
     return max(log.lastStamp, known[(known.count - 1) / 2])
   }
 
-  /// The stamp of an entry that is proposed in this turn; the median is taken once a turn.
-  mutating func nextStamp() -> UInt64 {
+  /// The stamp of an entry that is proposed in this turn, of a leader; the median is taken once a
+  /// turn.
+  package mutating func nextStamp() -> UInt64 {
     if let median = leadership.clockOfTurn { return max(log.lastStamp, median) }
     let median = clock
     leadership.clockOfTurn = median

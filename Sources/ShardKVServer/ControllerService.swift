@@ -4,6 +4,7 @@ import Journal
 import Raft
 import Sessions
 import ShardCtrler
+import ShardKV
 import ShardMap
 import Wire
 
@@ -105,6 +106,8 @@ package struct ControllerService: NodeService {
   }
 
   package func stateHash() -> UInt64 { machine.stateHash() }
+
+  package func withKeys<Result>(_ body: (ShardGroupMachine) -> Result) -> Result? { nil }
 
   package var configurationNumber: ConfigNumber { machine.current.number }
 

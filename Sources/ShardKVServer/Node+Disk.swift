@@ -25,7 +25,7 @@ extension Node {
   /// There is more to do without waiting for anything.
   var wantsTurn: Bool {
     if disk.flight?.finishesSnapshot == true { return false }
-    return capture != nil || !disk.received.isEmpty
+    return capture != nil || !disk.received.isEmpty || !newReads.isEmpty || wantsRedisTurn
       || (snapshotHasAllSections && disk.flight == nil)
   }
 

@@ -12,7 +12,11 @@ extension Node {
     let result = clerk.turn(now, inputs)
     effects.links += result.links
     for (operation, outcome) in result.finished {
-      if let errand = errands.removeValue(forKey: operation) { finish(errand, outcome) }
+      if let errand = errands.removeValue(forKey: operation) {
+        finish(errand, outcome)
+      } else if !remoteFinished(operation, outcome) {
+        noteLeader(operation, outcome)
+      }
     }
   }
 

@@ -111,8 +111,8 @@ extension Node {
   mutating func drain() {
     guard let deadline = drainDeadline else { return }
     let isIdle =
-      proposals.isEmpty && readRounds.isEmpty && held.isEmpty && disk.flight == nil
-      && effects.sync == nil
+      proposals.isEmpty && readRounds.isEmpty && held.isEmpty && !redis.isBusy
+      && disk.flight == nil && effects.sync == nil
     let mayGo = isIdle && (raft.role != .leader || isAlone)
     guard mayGo || now.monotonic >= deadline else { return }
     for request in held { reply(request.asker, .refused(.wrongLeader(hint: leaderAddress))) }

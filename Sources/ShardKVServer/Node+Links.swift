@@ -49,6 +49,7 @@ extension Node {
   package static var firstClerkConnection: UInt64 { 1 << 62 }
 
   mutating func handle(_ link: LinkInput, _ clerkInputs: inout [LinkInput]) {
+    if link.connection.isRedis { return handleRedis(link) }
     switch link {
     case .accepted(let connection, let from): accept(connection, from)
     case .connected(let connection):

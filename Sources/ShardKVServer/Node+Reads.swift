@@ -6,7 +6,8 @@ import Wire
 /// A client that waits for a read.
 struct Reader: Sendable {
   var asker: Asker
-  var body: Request.Body
+  /// `nil`: a Redis client, which keeps what it wants to read.
+  var body: Request.Body?
 }
 
 /// Reads that one round of confirmation serves, or one question to the leader.
@@ -80,7 +81,13 @@ extension Node {
     var remaining: [ReadRound] = []
     for round in readRounds {
       if isServable(round) {
-        for reader in round.readers { reply(reader.asker, answer(reader.body)) }
+        for reader in round.readers {
+          switch reader.body {
+          case .redis(_, let work)?: remoteConfirmed(reader.asker, work)
+          case let body?: reply(reader.asker, answer(body))
+          case nil: redisConfirmed(reader.asker)
+          }
+        }
       } else {
         remaining.append(round)
       }
@@ -111,9 +118,9 @@ extension Node {
 
   private mutating func refuse(_ readers: [Reader]) {
     for reader in readers {
-      if settings.bugs.contains(.readsOutliveLeadership) {
-        reply(reader.asker, service.read(reader.body))
-      } else if case .getAnywhere = reader.body {
+      if settings.bugs.contains(.readsOutliveLeadership), let body = reader.body {
+        reply(reader.asker, service.read(body))
+      } else if case .getAnywhere? = reader.body {
         reply(reader.asker, .refused(.noLeader))
       } else {
         reply(reader.asker, .refused(.wrongLeader(hint: leaderAddress)))

@@ -102,6 +102,10 @@ extension Node {
       settings: ClerkSettings(), controllers: settings.controllers,
       cluster: recovery.identity.cluster, firstConnection: Self.firstClerkConnection,
       seed: random.next())
+    redis = RedisPort(
+      settings.redis,
+      endpoint: recovery.identity.members.first { $0.id == recovery.identity.replica }?.redis ?? "",
+      salt: recovery.identity.replica.rawValue ^ now.monotonic)
     applied = recovery.snapshot?.metadata.last.index ?? .zero
     nextTick = now.monotonic + RaftSettings.tickMilliseconds * nanosecondsPerMillisecond
     nextDeadline = nextTick

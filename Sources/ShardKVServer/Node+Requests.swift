@@ -6,6 +6,7 @@ import Wire
 /// Whom to answer.
 struct Asker: Sendable {
   var connection: ConnectionID
+  /// The number of its request; of a Redis client that of its ``RedisWork``.
   var request: UInt64
 }
 
@@ -13,7 +14,7 @@ struct Asker: Sendable {
 struct Proposal: Sendable {
   var term: Term
   var asker: Asker
-  /// The request, if it may have to be decided anew.
+  /// The request, if it may have to be decided anew; a Redis client keeps its own.
   var body: Request.Body?
 }
 
@@ -85,6 +86,7 @@ extension Node {
   }
 
   mutating func reply(_ asker: Asker, _ body: Reply.Body) {
+    if asker.connection.isRedis { return redisRefused(asker, body) }
     guard accepted[asker.connection] != nil else { return }
     switch body {
     case .refused(.sessionExpired): effects.rarePaths.insert(.sessionExpired)

@@ -34,12 +34,15 @@ extension Node {
   }
 
   /// While leadership is handed over and before a node stops, much may become possible by time.
-  private var needsEachTick: Bool { isHandingOver || !held.isEmpty }
+  private var needsEachTick: Bool {
+    isHandingOver || !held.isEmpty || !redis.stalled.isEmpty
+  }
 
   /// The earliest time at which this node, apart from Raft and the clerk, has something to do;
   /// monotonic nanoseconds.
   private var ownDeadline: UInt64 {
-    var deadline = nextErrandLook
+    var deadline = min(nextErrandLook, expiryDeadline)
+    if redis.count > 0 { deadline = min(deadline, redis.nextCheck) }
     if !accepted.isEmpty { deadline = min(deadline, nextHelloCheck) }
     for peer in peers {
       if peer.connection == nil { deadline = min(deadline, peer.nextAttempt) }
@@ -68,6 +71,8 @@ extension Node {
       given += 1
     }
     expireHellos()
+    expireRedis()
+    askForLeaders()
     if nextTick <= now.monotonic {
       effects.rarePaths.insert(.ticksSkipped)
       nextTick = now.monotonic + Self.tickNanoseconds

@@ -86,6 +86,8 @@ package struct Node<Service: NodeService>: Sendable where Service.Machine: Senda
   var errandsSeen = LogIndex.zero
   var haveErrandsChanged = true
 
+  var redis: RedisPort
+
   // Handing over, and stopping.
   var handOver: HandOver?
   /// Requests that came meanwhile, and how long they wait for the next leader to be known.
@@ -112,6 +114,7 @@ package struct Node<Service: NodeService>: Sendable where Service.Machine: Senda
       switch input {
       case .synced(let number): synced(number)
       case .fileRead(let read, let bytes): sectionRead(read, bytes)
+      case .measured(let process): redis.process = process
       case .stop: beginDraining()
       case .link(let link): handle(link, &clerkInputs)
       }
@@ -119,7 +122,12 @@ package struct Node<Service: NodeService>: Sendable where Service.Machine: Senda
     advanceTime()
     runErrands(clerkInputs)
     beginReads()
+    proposeClock()
     settle()
+    if continueRedis() {
+      beginReads()
+      settle()
+    }
     continueHandOver()
     updateFreshness()
     writeSnapshot()
@@ -175,6 +183,9 @@ package struct Node<Service: NodeService>: Sendable where Service.Machine: Senda
         case .reply(let body):
           answer = body
           if settings.tellsWhatIsApplied { effects.answered.append((proposal.term, entry.id)) }
+        case .redis(let output):
+          if settings.tellsWhatIsApplied { effects.answered.append((proposal.term, entry.id)) }
+          return redisApplied(proposal.asker, output)
         case .again:
           effects.rarePaths.insert(.proposalDecidedAnew)
           if let body = proposal.body {

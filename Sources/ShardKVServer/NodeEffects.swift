@@ -9,6 +9,8 @@ package enum NodeInput: Sendable {
   case synced(UInt64)
   /// The bytes of a ``NodeEffects/reads`` order.
   case fileRead(FileRead, bytes: [UInt8])
+  /// What the process uses, now and then.
+  case measured(ProcessMeasure)
   /// Finish what is under way, refuse what is new, hand over, then ask to stop.
   case stop
 }

@@ -2,6 +2,7 @@ import Basics
 import Clerk
 import Journal
 import Raft
+import ShardKV
 import ShardMap
 import Wire
 
@@ -43,6 +44,9 @@ package protocol NodeService: Sendable {
   /// The same on every replica that has applied the same entries.
   func stateHash() -> UInt64
 
+  /// Looks at the keys of a shard group; `nil` for a service that has none.
+  func withKeys<Result>(_ body: (ShardGroupMachine) -> Result) -> Result?
+
   var configurationNumber: ConfigNumber { get }
   func shardReports() -> [NodeStatus.ShardReport]
 }
@@ -62,8 +66,18 @@ package protocol SnapshotRestorer: Sendable {
 /// What applying a command came to.
 package enum Applied: Sendable {
   case reply(Reply.Body)
+  /// For a Redis client, who gets it in its own words.
+  case redis(RedisOutput)
   /// It was decided on a state that had changed since: decide and propose again.
   case again
+}
+
+/// What applying a Redis client's entry came to.
+package enum RedisOutput: Hashable, Sendable {
+  case commands([CommandOutcome])
+  case transaction(TransactionOutcome)
+  /// FLUSHALL; not whole: not all shards that were meant are served here.
+  case flushed(isWhole: Bool)
 }
 
 /// What to do with a request.

@@ -32,6 +32,8 @@ package struct NodeSettings: Sendable {
   package var connectionsMax = 10_000
   /// How long a connection may stay without a complete hello.
   package var helloMilliseconds: UInt64 = 5_000
+  /// Of the port for Redis' clients.
+  package var redis = RedisSettings()
   /// Of the state machine of a shard group.
   package var shardGroup = MachineLimits()
   /// Requests waiting for an answer; above it a request is refused as overloaded.

@@ -10,6 +10,11 @@ struct Outbox: Sendable {
     FrameCodec.encode(message, into: &bytes[connection, default: []])
   }
 
+  mutating func send(_ content: [UInt8], on connection: ConnectionID) {
+    if bytes[connection] == nil { order.append(connection) }
+    bytes[connection, default: []] += content
+  }
+
   /// Forgets what was to be sent on a connection that is gone.
   mutating func drop(_ connection: ConnectionID) {
     if bytes[connection] != nil { bytes[connection] = [] }

@@ -41,8 +41,9 @@ package struct ShardGroupService: NodeService {
     case .expired: return .reply(.refused(.sessionExpired))
     case .tooLarge: return .reply(.refused(Self.tooLarge))
     case .wrongGroup: return .reply(wrongGroup(entry))
-    case .commands, .transaction, .flushed:
-      return .reply(.refused(.invalid("this version does not answer Redis' commands")))
+    case .commands(let outcomes): return .redis(.commands(outcomes))
+    case .transaction(let outcome): return .redis(.transaction(outcome))
+    case .flushed(let isWhole): return .redis(.flushed(isWhole: isWhole))
     case .done: return .reply(.done(machine.configuration.number))
     }
   }
@@ -90,11 +91,23 @@ package struct ShardGroupService: NodeService {
       case .notReady: .reply(.refused(.notReady))
       case .propose: .propose(ShardGroupMachine.encode(.deleteShard(shard, left: left)))
       }
+    case .redis(let shard, let bytes): admit(bytes, at: shard)
     default:
       .reply(
         .refused(
           .invalid("this is shard group \(identity.group): ask a controller for that")))
     }
+  }
+
+  /// Work for a Redis client of another node, which took this group for the owner of `shard`.
+  private func admit(_ bytes: [UInt8], at shard: ShardID) -> Admission {
+    guard let work = try? RemoteWork(encoded: bytes) else {
+      return .reply(.refused(.invalid("these bytes are no work for a Redis client")))
+    }
+    guard machine.canServe(shard) else {
+      return .reply(machine.awaitsData(shard) ? .refused(.notReady) : wrongGroup(shard))
+    }
+    return work.isWrite ? .propose(work.entry) : .read
   }
 
   private func admit(_ id: WriteID, _ key: [UInt8], _ operation: WriteOperation) -> Admission {
@@ -194,6 +207,10 @@ package struct ShardGroupService: NodeService {
   }
 
   package func stateHash() -> UInt64 { machine.stateHash() }
+
+  package func withKeys<Result>(_ body: (ShardGroupMachine) -> Result) -> Result? {
+    body(machine)
+  }
 
   package var configurationNumber: ConfigNumber { machine.configuration.number }
 

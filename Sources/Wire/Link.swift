@@ -1,11 +1,15 @@
 /// Names one connection within a process. The side that decides numbers those it opens from 1; the
-/// loop numbers those it accepts from ``firstAccepted``.
+/// loop numbers those it accepts from ``firstAccepted``, and from ``firstRedis`` those of Redis'
+/// clients, who have a port of their own.
 package struct ConnectionID: RawRepresentable, Hashable, Comparable, Sendable {
   package let rawValue: UInt64
   package init(rawValue: UInt64) { self.rawValue = rawValue }
 
   package static let firstAccepted: UInt64 = 1 << 63
+  package static let firstRedis: UInt64 = 3 << 62
+  /// Somebody else opened it, at whichever port.
   package var isAccepted: Bool { rawValue >= Self.firstAccepted }
+  package var isRedis: Bool { rawValue >= Self.firstRedis }
 
   // Spelled out: by default other modules compare by calls of generic code.
   package static func == (left: Self, right: Self) -> Bool { left.rawValue == right.rawValue }
@@ -43,4 +47,9 @@ package enum LinkEffect: Sendable {
   case send(ConnectionID, [UInt8])
   /// Sends what waits, then closes.
   case close(ConnectionID)
+  /// Receives nothing more for now, so that who sends too much has to wait. A few bytes that were
+  /// read already may still come.
+  case pause(ConnectionID)
+  /// Goes on after ``pause(_:)``.
+  case resume(ConnectionID)
 }

@@ -25,7 +25,7 @@ extension App {
       try need(0...1, "GID [REPLICA]")
       return try transfer(party, clients, to: rest.first)
     case "add":
-      try need(1...1, "GID ID=HOST:PORT")
+      try need(1...1, "GID ID=HOST:PORT[+REDISPORT]")
       return try reach(.add(try Self.replica(rest[0])), party, clients)
     case "remove":
       try need(1...1, "GID REPLICA")
@@ -34,7 +34,7 @@ extension App {
       }
       return try reach(.remove(replica), party, clients)
     case "replace":
-      try need(2...2, "GID OLD NEW=HOST:PORT")
+      try need(2...2, "GID OLD NEW=HOST:PORT[+REDISPORT]")
       let old = try named(rest[0], try party.roster(self, clients))
       return try reach(.replace(old, with: try Self.replica(rest[1])), party, clients)
     default:
@@ -54,10 +54,14 @@ extension App {
 
   static func replica(_ text: String) throws(Failure) -> ReplicaAddress {
     let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
-    guard parts.count == 2, let id = ReplicaID(hexadecimal: parts[0]), isAddress(parts[1]) else {
-      throw Failure(.usage, "'\(text)' is not ID=HOST:PORT (the id has 16 hex digits)")
+    guard parts.count == 2, let id = ReplicaID(hexadecimal: parts[0]),
+      let address = ReplicaAddress(id, text: parts[1]), isAddress(address.peer)
+    else {
+      throw Failure(
+        .usage,
+        "'\(text)' is not ID=HOST:PORT or ID=HOST:PORT+REDISPORT (the id has 16 hex digits)")
     }
-    return ReplicaAddress(id: id, peer: parts[1])
+    return address
   }
 
   private func show(_ roster: Roster, of group: GroupID) -> ExitCode {

@@ -67,9 +67,10 @@ let growingCommands = [
     summary: "Show and change the replicas of a group (0: the controllers).",
     details: """
       members GID                       voters, learners, and how far each is behind
-      add GID ID=HOST:PORT              one more replica: it listens, and votes when it caught up
+      add GID ID=HOST:PORT[+REDISPORT]  one more replica: it listens, and votes when it caught up
       remove GID REPLICA                it leaves; stop it afterwards
-      replace GID OLD NEW=HOST:PORT     the same two in one change of the quorum
+      replace GID OLD NEW=HOST:PORT[+REDISPORT]
+                                        the same two in one change of the quorum
       transfer GID [REPLICA]            another replica leads
 
       A REPLICA is named by its id (16 hex digits) or its address. A new one has to run, made by

@@ -1,6 +1,5 @@
 import Arguments
 import Basics
-import EventLoop
 import Journal
 import ShardMap
 
@@ -35,8 +34,10 @@ extension ReplicaIdentity {
       if command["members"] != nil {
         throw UsageError("--join is for a group that exists, --members for a new one: give one")
       }
-      guard Loop.isEndpoint(own) else { throw UsageError("'\(own)' of --join is not HOST:PORT") }
-      return [ReplicaAddress(id: replica, peer: own)]
+      guard let address = ReplicaAddress(replica, text: own) else {
+        throw UsageError("'\(own)' of --join is not HOST:PORT or HOST:PORT+REDISPORT")
+      }
+      return [address]
     }
     let members = try members(of: try command.required("members"))
     guard members.contains(where: { $0.id == replica }) else {
@@ -61,14 +62,15 @@ extension ReplicaIdentity {
     for part in text.split(separator: ",") {
       let sides = part.split(separator: "=", maxSplits: 1).map(String.init)
       guard sides.count == 2, let id = ReplicaID(hexadecimal: sides[0]),
-        Loop.isEndpoint(sides[1])
+        let address = ReplicaAddress(id, text: sides[1])
       else {
-        throw UsageError("'\(part)' of --members is not HEX16=HOST:PORT")
+        throw UsageError(
+          "'\(part)' of --members is not HEX16=HOST:PORT or HEX16=HOST:PORT+REDISPORT")
       }
-      if members.contains(where: { $0.id == id || $0.peer == sides[1] }) {
+      if members.contains(where: { $0.id == id || $0.peer == address.peer }) {
         throw UsageError("'\(part)' of --members repeats an id or an address")
       }
-      members.append(ReplicaAddress(id: id, peer: sides[1]))
+      members.append(address)
     }
     if members.isEmpty { throw UsageError("--members lists nobody") }
     return members

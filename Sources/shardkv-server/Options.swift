@@ -41,11 +41,11 @@ private let initFlags = [
   Flag("group-id", value: "HEX16", help: "The same for all replicas of the group."),
   Flag("replica-id", value: "HEX16", help: "This replica's own."),
   Flag(
-    "members", value: "HEX16=HOST:PORT,…",
+    "members", value: "HEX16=HOST:PORT[+REDISPORT],…",
     help: "The group's first replicas, this one included, with the addresses where all others, "
-      + "clients too, reach them."),
+      + "clients too, reach them. Clients of Redis are served at REDISPORT of the same host."),
   Flag(
-    "join", value: "HOST:PORT",
+    "join", value: "HOST:PORT[+REDISPORT]",
     help: "Instead of --members: the replica joins a group that exists, and is reached there. It "
       + "waits until 'shardkv-cli group add' or 'group replace' names it."),
   Flag(
@@ -60,6 +60,29 @@ private let runFlags = [
   Flag("data", value: "DIR", help: "The folder that init made."),
   Flag(
     "listen", value: "HOST:PORT", help: "Where to accept; otherwise this replica's own address."),
+  Flag(
+    "redis-listen", value: "HOST:PORT",
+    help: "Where to accept clients of Redis; otherwise this replica's own address for them."),
+  Flag(
+    "redis-routing", value: "NAME", default: "redirect",
+    help:
+      "What a client of Redis gets that asks for keys of another group: redirect tells it where "
+      + "they are, as Redis Cluster does; proxy asks that group for it, so that clients need to know "
+      + "nothing of clusters."),
+  Flag(
+    "redis-password-file", value: "FILE",
+    help: "Its first line is the password of Redis' clients; without one only clients of this "
+      + "machine are served. Nobody but its owner may be able to read it."),
+  Flag(
+    "redis-clients-max", value: "N", default: "10000",
+    help: "Connections of Redis' clients at one time."),
+  Flag(
+    "redis-clients-per-address-max", value: "N", default: "256",
+    help: "The same from one address other than this machine's own."),
+  Flag(
+    "redis-idle-timeout", value: "DURATION", default: "0s",
+    help: "Closes clients of Redis that ask for nothing for so long; 0s: never."),
+  Flag("redis-debug", help: "Allow DEBUG, which tests of Redis' clients send."),
   Flag(
     "controllers", value: "HOST:PORT,…",
     help: "The controllers; needed by every group but theirs."),

@@ -16,9 +16,13 @@ func serve(_ command: ParsedCommand) throws {
   let (folder, recovery) = try openFolder(try command.required("data"), settings.journal)
   let identity = recovery.identity
   try check(identity, settings)
-  settings.connectionsMax = min(settings.connectionsMax, raiseDescriptorLimit() - 64)
-  let loop = makeLoop(settings)
-  let address = try listen(loop, command["listen"], identity)
+  fit(&settings, into: raiseDescriptorLimit(), log)
+  let loop = Loop()
+  loop.catchSignals([SIGTERM, SIGINT])
+  var address = try listen(loop, command["listen"], identity, settings)
+  if let redis = try listenForRedis(loop, command["redis-listen"], identity, settings) {
+    address += " redis \(redis)"
+  }
   // Only now is the folder changed: everything that could be refused has been checked.
   for note in recovery.notes { log.write(.warning, note) }
   try inputOutput { () throws(StorageError) in try folder.perform(recovery.repairs + recovery.syncs)
@@ -65,14 +69,17 @@ private func node<Service: NodeService>(
   }
 }
 
-private func makeLoop(_ settings: NodeSettings) -> Loop {
-  var limits = LoopLimits()
-  limits.acceptedMax = settings.connectionsMax
-  let reason = "this node has all the \(limits.acceptedMax) connections it may have"
-  limits.refusal = FrameCodec.encode(.goodbye(reason: reason))
-  let loop = Loop(limits: limits)
-  loop.catchSignals([SIGTERM, SIGINT])
-  return loop
+/// Leaves descriptors for files and for our own connections. Redis' clients get what the others
+/// cannot need.
+private func fit(_ settings: inout NodeSettings, into descriptors: Int, _ log: Log) {
+  settings.connectionsMax = min(settings.connectionsMax, max(64, descriptors / 2 - 64))
+  let left = max(16, descriptors - min(settings.connectionsMax, 1_024) - 64)
+  guard settings.redis.clientsMax > left else { return }
+  log.write(
+    .warning,
+    "the system allows \(descriptors) open files, so at most \(left) clients of Redis can be "
+      + "connected, not \(settings.redis.clientsMax); 'ulimit -n' raises it")
+  settings.redis.clientsMax = left
 }
 
 /// Reads a folder and leaves it as it is; one that cannot be used is refused with what to do.
@@ -118,18 +125,54 @@ private func check(_ identity: ReplicaIdentity, _ settings: NodeSettings) throws
 }
 
 private func listen(
-  _ loop: Loop, _ wanted: String?, _ identity: ReplicaIdentity
+  _ loop: Loop, _ wanted: String?, _ identity: ReplicaIdentity, _ settings: NodeSettings
 ) throws(Failure) -> String {
   let own = identity.members.first { $0.id == identity.replica }?.peer
   guard let endpoint = wanted ?? own else {
     throw Failure(.configuration, "the folder names no address for this replica: give --listen")
   }
+  let reason = "this node has all the \(settings.connectionsMax) connections it may have"
+  let door = LoopDoor(
+    acceptedMax: settings.connectionsMax, refusal: FrameCodec.encode(.goodbye(reason: reason)))
+  return try listen(loop, endpoint, door, flag: "listen")
+}
+
+/// Where clients of Redis are served; `nil`: nowhere.
+private func listenForRedis(
+  _ loop: Loop, _ wanted: String?, _ identity: ReplicaIdentity, _ settings: NodeSettings
+) throws(Failure) -> String? {
+  let own = identity.members.first { $0.id == identity.replica }?.redis ?? ""
+  guard identity.group != .none, let endpoint = wanted ?? (own.isEmpty ? nil : own) else {
+    return nil
+  }
+  guard identity.layout.mapping == .slots || settings.redis.routing == .proxy else {
+    throw Failure(
+      .configuration,
+      "keys of this cluster map to shards by their first byte, and Redis' clients expect slots: "
+        + "serve them with --redis-routing proxy")
+  }
+  guard !own.isEmpty else {
+    throw Failure(
+      .configuration,
+      "the folder names no address for Redis' clients, so they could not be sent here: make it "
+        + "with HOST:PORT+REDISPORT")
+  }
+  // A few more than the node serves, so that it is the node that tells who is one too many.
+  let door = LoopDoor(
+    firstConnection: ConnectionID.firstRedis, acceptedMax: settings.redis.clientsMax + 16,
+    refusal: RedisSettings.fullHouse)
+  return try listen(loop, endpoint, door, flag: "redis-listen")
+}
+
+private func listen(
+  _ loop: Loop, _ endpoint: String, _ door: LoopDoor, flag: String
+) throws(Failure) -> String {
   do throws(LoopError) {
-    let port = try loop.listen(on: endpoint)
+    let port = try loop.listen(on: endpoint, door)
     let host = endpoint.lastIndex(of: ":").map { endpoint[..<$0] } ?? ""
     return "\(host):\(port)"
   } catch {
-    throw Failure(.configuration, "\(error); another address can be given with --listen")
+    throw Failure(.configuration, "\(error); another address can be given with --\(flag)")
   }
 }
 
@@ -173,6 +216,7 @@ extension NodeSettings {
       }
       raft.electionTicks = least...2 * least
     }
+    redis = try RedisSettings(command)
     raft.leaseReads = command.isOn("read-lease")
     if let percent = try command.integer("clock-drift-max", in: 0...1_000) {
       raft.clockDriftPercentMax = UInt64(percent)

@@ -18,6 +18,9 @@ struct Server<Service: NodeService> where Service.Machine: Sendable {
   private var inputs: [NodeInput] = []
   private var links: [LinkInput] = []
   private var stopAt: UInt64?
+  /// When the node is told again what the process uses.
+  private var measureAt: UInt64 = 0
+  private static var measureNanoseconds: UInt64 { 1_000 * nanosecondsPerMillisecond }
 
   init(node: Node<Service>, loop: Loop, folder: Folder, log: Log) {
     self.node = node
@@ -67,6 +70,11 @@ struct Server<Service: NodeService> where Service.Machine: Sendable {
       inputs.append(.stop)
     }
     for link in links { inputs.append(.link(link)) }
+    let now = Loop.now().monotonic
+    if now >= measureAt {
+      measureAt = now + Self.measureNanoseconds
+      inputs.append(.measured(.current()))
+    }
     links.removeAll(keepingCapacity: true)
   }
 

@@ -189,6 +189,7 @@ final class FakeCluster {
       case .connect(let connection, let address): connect(connection, address)
       case .send(let connection, let bytes): schedule(.toNode(connection, bytes))
       case .close(let connection): links[connection] = nil
+      case .pause, .resume: Issue.record("a clerk takes all that it asked for")
       }
     }
     for (id, outcome) in effects.finished {

@@ -46,10 +46,8 @@ struct LoopEdgeTests {
   }
 
   @Test func whoComesAboveTheLimitIsToldAndClosed() throws {
-    var limits = LoopLimits()
-    limits.acceptedMax = 2
-    limits.refusal = Array("full".utf8)
-    var pair = try LoopPair(limits)
+    let full = Array("full".utf8)
+    var pair = try LoopPair(door: LoopDoor(acceptedMax: 2, refusal: full))
     let raws = (0..<3).map { _ in RawSocket(port: pair.port) }
     pair.run { $0.serverInputs.accepted.count == 2 }
     for _ in 0..<5 { pair.server.poll(until: 0, into: &pair.serverInputs) }

@@ -13,10 +13,13 @@ struct LoopPair {
   var clientInputs: [LinkInput] = []
   let port: Int
 
-  init(_ serverLimits: LoopLimits = LoopLimits(), client: LoopLimits = LoopLimits()) throws {
+  init(
+    _ serverLimits: LoopLimits = LoopLimits(), client: LoopLimits = LoopLimits(),
+    door: LoopDoor = LoopDoor()
+  ) throws {
     server = Loop(limits: serverLimits)
     self.client = Loop(limits: client)
-    port = try server.listen(on: "127.0.0.1:0")
+    port = try server.listen(on: "127.0.0.1:0", door)
   }
 
   var endpoint: String { "127.0.0.1:\(port)" }

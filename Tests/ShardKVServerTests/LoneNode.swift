@@ -14,6 +14,8 @@ struct LoneNode<Service: NodeService> where Service.Machine: Sendable {
   /// What the node sent, by connection, as bytes not yet decoded.
   private(set) var sent: [ConnectionID: [UInt8]] = [:]
   private(set) var closed: Set<ConnectionID> = []
+  /// Those that it does not want to receive from now.
+  private(set) var paused: Set<ConnectionID> = []
   private(set) var stop: NodeStop?
   private(set) var events: [NodeEvent] = []
   /// The connections that it opened last, by address.
@@ -21,7 +23,9 @@ struct LoneNode<Service: NodeService> where Service.Machine: Sendable {
   private(set) var largestTurnBytes = 0
 
   static func address(_ replica: UInt64) -> ReplicaAddress {
-    ReplicaAddress(id: ReplicaID(rawValue: replica), peer: "127.0.0.1:\(7108 + replica)")
+    ReplicaAddress(
+      id: ReplicaID(rawValue: replica), peer: "127.0.0.1:\(7108 + replica)",
+      redis: "127.0.0.1:\(7308 + replica)")
   }
 
   static func identity(group: UInt32, others: [UInt64]) -> ReplicaIdentity? {
@@ -76,6 +80,8 @@ struct LoneNode<Service: NodeService> where Service.Machine: Sendable {
       sent[connection, default: []] += bytes
       largestTurnBytes = max(largestTurnBytes, bytes.count)
     case .close(let connection): closed.insert(connection)
+    case .pause(let connection): paused.insert(connection)
+    case .resume(let connection): paused.remove(connection)
     }
   }
 
@@ -121,6 +127,18 @@ struct LoneNode<Service: NodeService> where Service.Machine: Sendable {
     var messages: [WireMessage] = []
     while let message = try decoder.next() { messages.append(message) }
     return messages
+  }
+
+  /// A client of Redis at `from`.
+  mutating func redis(_ number: UInt64, from: String = "127.0.0.1") -> ConnectionID {
+    let connection = ConnectionID(rawValue: ConnectionID.firstRedis + number)
+    take([.link(.accepted(connection, from: "\(from):5\(number)"))])
+    return connection
+  }
+
+  /// Takes the bytes that were sent on a connection, as text.
+  mutating func text(on connection: ConnectionID) -> String {
+    String(decoding: sent.removeValue(forKey: connection) ?? [], as: UTF8.self)
   }
 
   mutating func ask(_ body: Request.Body, on connection: ConnectionID) throws -> Reply.Body? {

@@ -133,6 +133,21 @@ struct Seat {
     if case .append(let request) = message.body { request.round } else { nil }
   }
 
+  /// The leader's entries up to `index` are on the disk of another voter, whose clock says so.
+  mutating func acknowledge(_ index: UInt64, term: UInt64, wall: UInt64 = stamp) throws {
+    let round = try sent(to: 4).compactMap(Self.round).last ?? 0
+    let reply = AppendReply(
+      outcome: .matched(LogIndex(index)), round: round, wall: wall, promise: 0)
+    table.take([try mail(4, term: term, .appendReply(reply))])
+  }
+
+  /// What a Redis client sends on one line each, and takes the answer to it.
+  mutating func ask(_ lines: String..., on client: ConnectionID) -> String {
+    let text = lines.map { $0 + "\r\n" }.joined()
+    table.receive(Array(text.utf8), on: client)
+    return table.text(on: client)
+  }
+
   /// Takes what was sent to another replica.
   mutating func sent(to replica: UInt64) throws -> [Message] {
     let address = LoneNode<ShardGroupService>.address(replica).peer

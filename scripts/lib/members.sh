@@ -61,7 +61,7 @@ replace() {
   if [[ ! -f $STATE/$new/made ]]; then
     rm -rf "${STATE:?}/$new/data"
     "$SERVER" init --data "$STATE/$new/data" --cluster-id "$CLUSTER_ID" --group "$g" \
-      --group-id "$GROUP_ID" --replica-id "$id" --join "$HOST:$(port_of "$new")" \
+      --group-id "$GROUP_ID" --replica-id "$id" --join "$(own_address "$new")" \
       7<&- 9>&- 2>>"$STATE/$new/log" || die 70 "cannot make the data folder of $new"
     touch "$STATE/$new/made"
   fi
@@ -70,7 +70,7 @@ replace() {
     launch "$new"
     wait_ready 20000 "$new" || exit "$EX_UNAVAILABLE"
   fi
-  cli group replace "$g" "$HOST:$(port_of "$old")" "$id=$HOST:$(port_of "$new")" \
+  cli group replace "$g" "$HOST:$(port_of "$old")" "$id=$(own_address "$new")" \
     --timeout "${SHARDKV_REPLACE_TIMEOUT:-300s}" >/dev/null ||
     die "$EX_UNAVAILABLE" "$old is not replaced; run 'cluster.sh replace $old' again"
   numbers=" $(numbers_of "$g") "

@@ -68,6 +68,16 @@ port_of() {
     echo $((PORT_BASE + 10 * BASH_REMATCH[1] + BASH_REMATCH[2]))
   fi
 }
+# Where clients of Redis are served; controllers have no keys.
+redis_port_of() {
+  if [[ $1 == g* ]]; then echo $(($(port_of "$1") + 200)); fi
+}
+# As init and the CLI take it.
+own_address() {
+  local redis
+  redis=$(redis_port_of "$1")
+  echo "$HOST:$(port_of "$1")${redis:++$redis}"
+}
 addresses_of() {
   local node list=()
   for node in $(nodes_of "$1"); do list+=("$HOST:$(port_of "$node")"); done

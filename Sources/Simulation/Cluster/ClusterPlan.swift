@@ -21,13 +21,21 @@ package struct ClusterPlan: Sendable {
   /// Addresses of controllers that may come later, which everybody knows from the beginning.
   package var spareControllers = 0
 
-  /// Controllers and groups with so many replicas each; groups are numbered by `groupIDs`.
-  package init(layout: ShardLayout, controllers: Int, groups: [(id: GroupID, replicas: Int)]) {
+  /// Controllers and groups with so many replicas each; groups are numbered by `groupIDs`. With
+  /// `servesRedis` the replicas of groups have a port for Redis' clients.
+  package init(
+    layout: ShardLayout, controllers: Int, groups: [(id: GroupID, replicas: Int)],
+    servesRedis: Bool = false
+  ) {
     self.layout = layout
     let all = [(id: GroupID.none, replicas: controllers)] + groups
     self.groups = all.map { group in
       let identity = GroupIdentity(rawValue: 0xA000 + UInt64(group.id.rawValue))
-      let members = (1...group.replicas).map { Self.member(group.id, $0) }
+      let members = (1...group.replicas).map { number in
+        var member = Self.member(group.id, number)
+        if servesRedis, group.id != .none { member.redis = Self.name(group.id, number) + ":2" }
+        return member
+      }
       return Group(id: group.id, identity: identity, members: members)
     }
   }

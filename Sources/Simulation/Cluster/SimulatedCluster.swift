@@ -81,7 +81,8 @@ package final class SimulatedCluster {
   private func addReplica(_ position: Int, _ number: Int) {
     let settings = self.settings
     let group = plan.groups[position]
-    let member = ClusterPlan.member(group.id, number)
+    let planned = group.members.indices.contains(number - 1) ? group.members[number - 1] : nil
+    let member = planned ?? ClusterPlan.member(group.id, number)
     let isController = group.id == .none
     let host = simulator.addHost(
       name: ClusterPlan.name(group.id, number), address: member.peer
@@ -91,6 +92,9 @@ package final class SimulatedCluster {
         return try NodeProcess<ControllerService>(host, settings, seed: seed, now: now)
       }
       return try NodeProcess<ShardGroupService>(host, settings, seed: seed, now: now)
+    }
+    if !member.redis.isEmpty {
+      simulator.network.listenForRedis(at: member.redis, on: host.index)
     }
     let replica = Replica(host: host, group: position, member: member, number: number)
     while replicaOfHost.count < host.index { replicaOfHost.append(nil) }

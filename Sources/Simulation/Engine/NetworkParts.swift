@@ -7,6 +7,8 @@ struct NetworkEnd {
   var host = 0
   var id = ConnectionID(rawValue: 0)
   var state = State.absent
+  /// It speaks the protocol of Redis: bytes without frames.
+  var isRedis = false
 }
 
 struct NetworkDirection {
@@ -27,8 +29,29 @@ struct NetworkHost {
   var isUp = true
   /// The machine, and not only the process, is gone: nobody answers.
   var isSilent = false
-  var nextAccepted = ConnectionID.firstAccepted
+  private var nextAccepted = ConnectionID.firstAccepted
+  private var nextRedis = ConnectionID.firstRedis
   /// The end that a connection of this process is; only ever looked up.
   var ends: [UInt64: Int] = [:]
   var extraLatency = 0
+
+  init(address: String?) { self.address = address }
+
+  /// The process begins anew.
+  mutating func start() {
+    isUp = true
+    isSilent = false
+    nextAccepted = ConnectionID.firstAccepted
+    nextRedis = ConnectionID.firstRedis
+  }
+
+  /// The name of the next connection that it accepts.
+  mutating func accept(isRedis: Bool) -> ConnectionID {
+    if isRedis {
+      nextRedis += 1
+      return ConnectionID(rawValue: nextRedis - 1)
+    }
+    nextAccepted += 1
+    return ConnectionID(rawValue: nextAccepted - 1)
+  }
 }

@@ -17,6 +17,7 @@ package struct SimulatedNetwork {
 
   private var hosts: [NetworkHost] = []
   private var hostOfAddress: [String: Int] = [:]
+  private var redisAddresses: Set<String> = []
   private var ends: [NetworkEnd] = []
   private var directions: [NetworkDirection] = []
   private var generations: [UInt32] = []
@@ -45,6 +46,12 @@ package struct SimulatedNetwork {
     return host
   }
 
+  /// Lets a machine listen for Redis' clients, too.
+  package mutating func listenForRedis(at address: String, on host: Int) {
+    hostOfAddress[address] = host
+    redisAddresses.insert(address)
+  }
+
   /// Additional nanoseconds on every send of this host.
   package mutating func setExtraLatency(_ nanoseconds: Int, of host: Int) {
     hosts[host].extraLatency = nanoseconds
@@ -62,11 +69,7 @@ package struct SimulatedNetwork {
     }
   }
 
-  package mutating func start(_ host: Int) {
-    hosts[host].isUp = true
-    hosts[host].isSilent = false
-    hosts[host].nextAccepted = ConnectionID.firstAccepted
-  }
+  package mutating func start(_ host: Int) { hosts[host].start() }
 
   package mutating func cut(from: Int, to: Int) { isCut[from * hosts.count + to] = true }
 
@@ -103,6 +106,8 @@ package struct SimulatedNetwork {
     case .close(let id):
       guard let end = hosts[host].ends.removeValue(forKey: id.rawValue) else { return }
       close(end, now)
+    // Nothing here is so much that more than what is on its way would have to wait.
+    case .pause, .resume: break
     }
   }
 
@@ -111,6 +116,8 @@ package struct SimulatedNetwork {
     let end = 2 * link
     ends[end] = NetworkEnd(host: host, id: id, state: .connecting)
     ends[end + 1] = NetworkEnd(host: hostOfAddress[address] ?? -1, state: .absent)
+    ends[end].isRedis = redisAddresses.contains(address)
+    ends[end + 1].isRedis = ends[end].isRedis
     directions[end] = NetworkDirection()
     directions[end + 1] = NetworkDirection()
     hosts[host].ends[id.rawValue] = end
@@ -141,6 +148,8 @@ package struct SimulatedNetwork {
   /// Cuts what was sent into frames, lets the conditions act on each, and sends the rest.
   private mutating func send(_ bytes: [UInt8], on end: Int, _ now: UInt64) {
     counters.bytes += bytes.count
+    // There are no frames to lose, and a stream loses no bytes.
+    if ends[end].isRedis { return enter(bytes, on: end, now) }
     guard conditions.touchesFrames else {
       let boundary = FrameBoundaries(continuing: directions[end].partial, bytes)
       counters.frames += boundary.count
@@ -277,12 +286,13 @@ package struct SimulatedNetwork {
       notifyLater(end, "connection refused", now)
       return
     }
-    let id = ConnectionID(rawValue: hosts[answerer].nextAccepted)
-    hosts[answerer].nextAccepted += 1
+    let id = hosts[answerer].accept(isRedis: ends[end].isRedis)
     ends[end + 1].id = id
     ends[end + 1].state = .open
     hosts[answerer].ends[id.rawValue] = end + 1
-    deliver(end + 1, .accepted(id, from: hosts[asker].address ?? "client-\(asker)"))
+    // A client of Redis without a password has to come from the same machine.
+    let nameless = ends[end].isRedis ? "127.0.0.1:\(asker)" : "client-\(asker)"
+    deliver(end + 1, .accepted(id, from: hosts[asker].address ?? nameless))
     let time = arrivalTime(end + 1, now)
     schedule(time, .opened(link: link, generation: generations[link]))
   }

@@ -25,6 +25,8 @@ package final class LabCluster {
     /// one, which must be enough for what is written meanwhile.
     package var retainedEntries = 8
     package var isUnreliable = false
+    /// The replicas of groups have a port for Redis' clients, which routes so; `nil`: none.
+    package var redis: RedisSettings.Routing?
     package var seed: UInt64 = 1
 
     package init(layout: ShardLayout) { self.layout = layout }
@@ -48,9 +50,11 @@ package final class LabCluster {
     node.snapshotBytes = settings.maxLogBytes.map { UInt64($0) } ?? UInt64.max / 4
     node.snapshotFactor = 0
     node.raft.retainedEntries = settings.retainedEntries
+    if let routing = settings.redis { node.redis.routing = routing }
     cluster = SimulatedCluster(
       plan: ClusterPlan(
-        layout: settings.layout, controllers: settings.controllers, groups: settings.groups),
+        layout: settings.layout, controllers: settings.controllers, groups: settings.groups,
+        servesRedis: settings.redis != nil),
       settings: node, seed: generator.next())
     cluster.startAll()
     setReliable(!settings.isUnreliable)
@@ -117,6 +121,9 @@ package final class LabCluster {
   }
 
   package func makeClient() -> LabClient { LabClient(self, cluster.addClient()) }
+
+  /// A client of Redis, who knows the ports of all groups.
+  package func makeRedisClient() -> LabRedisClient { LabRedisClient(self) }
 
   // Servers.
 

@@ -1,0 +1,119 @@
+import Basics
+import RESP
+import RedisCommands
+import ShardKV
+import ShardMap
+import Wire
+
+/// A node as the session of a Redis client sees it, for the length of one call.
+///
+/// It looks at the node where it stands: a copy would share all collections of the node, which then
+/// could not be changed in place.
+struct NodeFacts<Service: NodeService>: ServerFacts where Service.Machine: Sendable {
+  let node: UnsafePointer<Node<Service>>
+  let link: ClientDescription.Link
+
+  var settings: ServerSettings { node.pointee.redis.server }
+  var wallMicroseconds: Int64 {
+    Int64(clamping: node.pointee.now.wall).multipliedClamped(by: 1_000)
+  }
+  var isLeader: Bool { node.pointee.raft.role == .leader }
+  func otherClients() -> [ClientDescription] { node.pointee.redisClients() }
+  func information() -> InfoFacts { node.pointee.redisInformation() }
+  func clusterMap() -> ClusterMap { node.pointee.redis.map }
+
+  func refusal(of keys: [[UInt8]], mayBeStale: Bool, isAsking: Bool) -> CommandError? {
+    // A proxy asks whoever has them.
+    if node.pointee.redis.settings.routing == .proxy { return nil }
+    let map = node.pointee.redis.map
+    // While nobody leads this group its requests wait.
+    if let first = keys.first, node.pointee.raft.leader == nil,
+      map.group(ofSlot: ShardLayout.slot(of: first))?.nodes.contains(where: { $0.id == map.own })
+        == true
+    {
+      return map.isOneSlot(keys) ? nil : .crossSlot
+    }
+    return map.refusal(of: keys, mayBeStale: mayBeStale)
+  }
+}
+
+extension Int64 {
+  fileprivate func multipliedClamped(by factor: Int64) -> Int64 {
+    let (product, overflows) = multipliedReportingOverflow(by: factor)
+    return overflows ? .max : product
+  }
+}
+
+extension Node {
+  /// Calls `body` with what the session of the client at `link` may know of this node.
+  mutating func withFacts<Result>(
+    _ link: ClientDescription.Link, _ body: (NodeFacts<Service>) -> Result
+  ) -> Result {
+    withUnsafePointer(to: &self) { body(NodeFacts(node: $0, link: link)) }
+  }
+
+  /// All clients but the one that is being served.
+  func redisClients() -> [ClientDescription] {
+    var descriptions: [ClientDescription] = []
+    redis.forEach { descriptions.append($0.session.description($0.link(at: now.monotonic))) }
+    return descriptions
+  }
+
+  func redisInformation() -> InfoFacts {
+    var facts = InfoFacts()
+    facts.version = settings.redis.program.version
+    facts.runID = settings.redis.program.runID
+    facts.processID = settings.redis.program.processID
+    facts.operatingSystem = settings.redis.program.operatingSystem
+    facts.uptimeSeconds = Int64((now.monotonic - startedAt) / 1_000_000_000)
+    facts.wallMicroseconds = Int64(clamping: now.wall * 1_000)
+    facts.connectedClients = redis.count
+    facts.pausedReason =
+      redis.pause.map { $0.writesOnly ? "client_pause_write" : "client_pause" } ?? "none"
+    let reports = service.shardReports()
+    facts.dataMemory = reports.reduce(0) { $0 + Int64($1.bytes) }
+    facts.keys = reports.reduce(0) { $0 + ($1.isOwned ? Int64($1.keys) : 0) }
+    if let (keys, life) = keys({ $0.deadlineCounts() }) {
+      facts.keysWithDeadline = Int64(keys)
+      facts.meanLifeMilliseconds = Int64(clamping: life)
+    }
+    let process = redis.process
+    facts.usedMemory = process.usedMemory
+    facts.residentMemory = process.residentMemory
+    facts.peakMemory = process.peakMemory
+    facts.machineMemory = process.machineMemory
+    facts.systemSeconds = process.systemSeconds
+    facts.userSeconds = process.userSeconds
+    facts.connectionsReceived = redis.counters.connections
+    facts.connectionsRejected = redis.counters.rejected
+    facts.commandsProcessed = redis.counters.commands
+    facts.bytesIn = redis.counters.bytesIn
+    facts.bytesOut = redis.counters.bytesOut
+    facts.protocolErrors = redis.counters.protocolErrors
+    facts.isSnapshotUnderWay = capture != nil
+    facts.replication = replicationFacts
+    return facts
+  }
+
+  private var replicationFacts: InfoFacts.Replication {
+    var facts = InfoFacts.Replication()
+    facts.isLeader = raft.role == .leader
+    facts.logID = String(
+      ("\(identity.groupIdentity)" + "\(identity.groupIdentity)" + "00000000").prefix(40))
+    facts.appliedIndex = applied.rawValue
+    if raft.role != .leader {
+      facts.leader = raft.leader.flatMap { member($0)?.address.redis }.flatMap { Endpoint($0) }
+        .map { ($0.host, $0.port) }
+    }
+    for follower in raft.progress {
+      guard let endpoint = member(follower.id).flatMap({ Endpoint($0.address.redis) }) else {
+        continue
+      }
+      facts.replicas.append(
+        InfoFacts.Replica(
+          host: endpoint.host, port: endpoint.port, index: follower.match.rawValue,
+          lagSeconds: Int64(follower.ticksSinceHeard) / 100))
+    }
+    return facts
+  }
+}

@@ -1,0 +1,177 @@
+import Clerk
+import Raft
+import RedisCommands
+import ShardKV
+import ShardMap
+import Wire
+
+/// The port for Redis' clients: who is connected, and what they wait for.
+struct RedisPort: Sendable {
+  let settings: RedisSettings
+  let server: ServerSettings
+
+  private var clients: [RedisClient?] = []
+  private var freePlaces: [Int] = []
+  private var places: [ConnectionID: Int] = [:]
+  private var perAddress: [String: Int] = [:]
+  private var nextID: Int64 = 1
+  private var nextWork: UInt64 = 1
+  /// Bytes of requests that are not complete or not begun, of all clients.
+  private(set) var bufferedBytes = 0
+
+  /// Those that wait for a leader, a shard or the end of a pause.
+  var stalled: [ConnectionID] = []
+  /// When those are looked at again, monotonic nanoseconds.
+  var nextRetry: UInt64 = 0
+  /// Those whose work is done, so that their next requests can be begun.
+  var ready: [ConnectionID] = []
+  /// Reads that have to wait for the replicated clock to reach a time.
+  var clockReaders: [ClockReader] = []
+  /// Who waits for what was asked of other groups.
+  var remote: [OperationID: Asker] = [:]
+  /// The last clock entry that was proposed.
+  var clockEntry: LogIndex?
+  /// CLIENT PAUSE: until when, monotonic nanoseconds.
+  var pause: (until: UInt64, writesOnly: Bool)?
+  /// When to look again for clients that are too slow, monotonic nanoseconds.
+  var nextCheck: UInt64 = 0
+
+  var cursors = ScanCursors()
+  /// Differs between nodes.
+  let salt: UInt64
+  var leaders = GroupLeaders()
+  /// Who has which slots, for the state of things that ``mapOf`` names.
+  var map = ClusterMap(groups: [], epoch: 0, own: "")
+  var mapOf: ClusterMapKey?
+  var counters = RedisCounters()
+  var process = ProcessMeasure()
+
+  init(_ settings: RedisSettings, endpoint: String, salt: UInt64) {
+    self.settings = settings
+    self.salt = salt
+    server = settings.server(port: Endpoint(endpoint)?.port ?? 0)
+  }
+
+  var count: Int { places.count }
+
+  func count(from host: Substring) -> Int { perAddress[String(host)] ?? 0 }
+
+  /// A new client, which is not among the others until it is put back.
+  mutating func make(
+    _ connection: ConnectionID, from: String, to: String, now: UInt64
+  ) -> RedisClient {
+    let place = freePlaces.popLast() ?? clients.count
+    if place == clients.count { clients.append(nil) }
+    places[connection] = place
+    let client = RedisClient(
+      connection: connection, from: from, to: to, openedAt: now,
+      session: RedisSession(id: nextID, settings: server))
+    nextID += 1
+    perAddress[String(client.host), default: 0] += 1
+    return client
+  }
+
+  /// Takes a client out, to be changed and put back; `nil` if it is gone, or taken already.
+  mutating func take(_ connection: ConnectionID) -> RedisClient? {
+    guard let place = places[connection] else { return nil }
+    return clients[place].take()
+  }
+
+  mutating func putBack(_ client: consuming RedisClient) {
+    guard let place = places[client.connection] else { return }
+    let held = client.parser.bufferedBytes
+    bufferedBytes += held - client.countedBytes
+    client.countedBytes = held
+    clients[place] = client
+  }
+
+  /// Forgets a client that was taken out.
+  mutating func remove(_ client: RedisClient) {
+    guard let place = places.removeValue(forKey: client.connection) else { return }
+    clients[place] = nil
+    freePlaces.append(place)
+    bufferedBytes -= client.countedBytes
+    let host = String(client.host)
+    if let count = perAddress[host] { perAddress[host] = count > 1 ? count - 1 : nil }
+  }
+
+  mutating func makeWork() -> RedisWork {
+    defer { nextWork += 1 }
+    return RedisWork(number: nextWork)
+  }
+
+  /// All clients that are not taken out, in the order of their places.
+  func forEach(_ body: (RedisClient) -> Void) {
+    for client in clients { if let client { body(client) } }
+  }
+
+  /// Whether some client waits for an answer.
+  var isBusy: Bool { clients.contains { $0?.work != nil } }
+}
+
+/// A read that is confirmed and waits for the replicated clock to reach a time.
+struct ClockReader: Sendable {
+  let asker: Asker
+  /// Encoded ``RemoteWork`` of another node; `nil`: a client's of this one.
+  let work: [UInt8]?
+  let time: UInt64
+}
+
+/// Counts since the process started or since CONFIG RESETSTAT.
+struct RedisCounters: Sendable {
+  var connections: Int64 = 0
+  var rejected: Int64 = 0
+  var commands: Int64 = 0
+  var bytesIn: Int64 = 0
+  var bytesOut: Int64 = 0
+  var protocolErrors: Int64 = 0
+}
+
+/// Where SCAN goes on. A cursor is a number, but keys are in the order of their bytes: the number
+/// names a place that is remembered here, and the shard that it is in. One that is not known any
+/// more, because there were many others since or another node gave it, goes on at the beginning of
+/// its shard: keys may come twice then, as they may in Redis, and none is left out.
+struct ScanCursors: Sendable {
+  private static let shardBits: UInt64 = 12
+  private static let serialBits: UInt64 = 40
+  private static let keptMax = 1_024
+  private static let keyBytesMax = 1 << 20
+
+  private var kept: [UInt64: [UInt8]] = [:]
+  /// The same in the order in which they were given; those before `head` are gone.
+  private var order: [UInt64] = []
+  private var head = 0
+  private var bytes = 0
+  private var next: UInt64 = 1
+
+  /// Where `cursor` says to go on.
+  func place(of cursor: UInt64) -> ShardGroupMachine.ScanPlace {
+    if cursor == 0 { return ShardGroupMachine.ScanPlace(shard: 0, after: nil) }
+    return ShardGroupMachine.ScanPlace(
+      shard: Int(cursor & (1 << Self.shardBits - 1)), after: kept[cursor])
+  }
+
+  /// The number of a place.
+  /// - Parameter salt: differs between nodes, so that the number of one means nothing to another.
+  mutating func cursor(of place: ShardGroupMachine.ScanPlace, salt: UInt64) -> UInt64 {
+    let serial = (salt &+ next &* 0x9E37_79B9_7F4A_7C15) & (1 << Self.serialBits - 1)
+    next += 1
+    // Not 0, which is the beginning and the end, and below 2^53, since some clients keep it in a
+    // floating-point number.
+    let mark: UInt64 = 1 << (Self.shardBits + Self.serialBits)
+    let cursor = mark | serial << Self.shardBits | UInt64(place.shard)
+    guard let key = place.after else { return cursor }
+    kept[cursor] = key
+    order.append(cursor)
+    bytes += key.count
+    while order.count - head > Self.keptMax || bytes > Self.keyBytesMax, head < order.count {
+      bytes -= kept.removeValue(forKey: order[head])?.count ?? 0
+      head += 1
+    }
+    if head > Self.keptMax {
+      order.removeFirst(head)
+      head = 0
+    }
+    return cursor
+  }
+}

@@ -1,0 +1,97 @@
+import RESP
+import RedisCommands
+import ShardMap
+
+/// The constants of the port for Redis' clients; times in milliseconds of the monotonic clock.
+package struct RedisSettings: Sendable {
+  /// What becomes of a request for keys of another group.
+  package enum Routing: String, Sendable {
+    /// The client is told who has them, as by Redis Cluster.
+    case redirect
+    /// The node asks the group that has them, so that clients need to know nothing of clusters.
+    case proxy
+  }
+
+  package var routing = Routing.redirect
+  /// `nil`: clients need not log in, and only those of this machine are served.
+  package var password: [UInt8]?
+  package var allowsDebug = false
+  package var program = ProgramFacts()
+
+  /// Connections at one time; above it a client is told so and closed.
+  package var clientsMax = 10_000
+  /// The same from one address that is not this machine's own.
+  package var clientsPerAddressMax = 256
+  /// How long a client may take to log in.
+  package var loginMilliseconds: UInt64 = 10_000
+  /// Wrong passwords of one connection; with the last it is closed.
+  package var wrongPasswordsMax = 16
+  /// How long a request may be incomplete; each ``bytesPerSecondMin`` of it give another second.
+  package var requestMilliseconds: UInt64 = 10_000
+  package var bytesPerSecondMin = 64 << 10
+  /// How long a client may send nothing; 0: for ever.
+  package var idleMilliseconds: UInt64 = 0
+
+  /// Bytes held for a client whose request is under way; above it nothing more is received.
+  package var inputBytesMax = 1 << 20
+  /// Bytes of incomplete requests of all clients; above it one that sends is closed.
+  package var inputTotalMax = 256 << 20
+  /// Commands of one client that are carried out as one entry of the log, or with one read.
+  package var batchCommandsMax = 1_024
+  /// Bytes of their arguments; one more command may be added while they are below it.
+  package var batchBytesMax = 1 << 20
+  /// Bytes of the arguments of one command that writes, since it has to fit into an entry.
+  package var writeBytesMax = 4 << 20
+  /// How long a request waits for a leader to be elected or a shard to arrive.
+  package var patienceMilliseconds: UInt64 = 2_000
+  /// Keys that one SCAN looks at, however many it asks for.
+  package var scanLooksMax = 10_000
+  /// Bytes of the keys that KEYS answers, counted with 16 for each.
+  package var keysBytesMax = 12 << 20
+  /// How long another group may take for what it is asked.
+  package var remoteMilliseconds: UInt64 = 5_000
+  /// Between two questions to another group for its leader.
+  package var leaderQuestionMilliseconds: UInt64 = 500
+
+  package init() {}
+}
+
+extension RedisSettings {
+  /// What sessions answer of it.
+  func server(port: UInt16) -> ServerSettings {
+    var server = ServerSettings()
+    server.port = port
+    server.isCluster = routing == .redirect
+    server.password = password
+    server.valueBytesMax = Limits.valueBytesMax
+    server.clientsMax = clientsMax
+    server.allowsDebug = allowsDebug
+    return server
+  }
+
+  /// What a client is told that is one too many.
+  package static let fullHouse = Array("-ERR max number of clients reached\r\n".utf8)
+}
+
+/// What INFO tells of the program, which only who runs the node knows.
+package struct ProgramFacts: Sendable {
+  package var version = ""
+  /// 40 hexadecimal digits that are new with each start.
+  package var runID = String(repeating: "0", count: 40)
+  package var processID: Int32 = 0
+  package var operatingSystem = ""
+
+  package init() {}
+}
+
+/// What the process uses, as the system says; bytes, and seconds of processors.
+package struct ProcessMeasure: Sendable {
+  package var usedMemory: Int64 = 0
+  package var residentMemory: Int64 = 0
+  package var peakMemory: Int64 = 0
+  package var machineMemory: Int64 = 0
+  package var systemSeconds = 0.0
+  package var userSeconds = 0.0
+
+  package init() {}
+}

@@ -1,0 +1,159 @@
+import RESP
+import RedisCommands
+import ShardKV
+import ShardMap
+
+/// Requests of one client that came together, in two parts that follow each other: answers that are
+/// known and commands on keys, mixed; then perhaps one request that has to stand alone.
+struct RedisWork: Sendable {
+  enum Item: Sendable {
+    case bytes([UInt8])
+    /// The answer of the next command.
+    case command(ReplyStyle)
+    /// The answers of the next commands, joined to one.
+    case joined(SpreadCommand, ReplyStyle)
+  }
+
+  /// What stands alone, since what follows depends on it or it concerns all keys.
+  enum Tail: Sendable {
+    case watch([[UInt8]])
+    case commit(Transaction)
+    case keyspace(KeyspaceCommand, ReplyStyle)
+  }
+
+  enum Stage: Sendable { case commands, tail }
+
+  /// How far the stage is.
+  enum Phase: Sendable {
+    case new
+    /// Waits for a leader, a shard or the end of a pause.
+    case stalled
+    /// Its entry is in the log, its read is being confirmed, or another group was asked.
+    case underWay
+  }
+
+  /// Names it among all work of this node, so that a late result is known for one.
+  let number: UInt64
+  var items: [Item] = []
+  private(set) var commands: [KeyedCommand] = []
+  /// Of the commands, as far as they are known.
+  private var replies: [RESP.Reply?] = []
+  /// How many are not.
+  private(set) var openCount = 0
+  /// The places of those that are under way together, ascending.
+  private(set) var run: [Int] = []
+  /// Bytes of the arguments of all commands.
+  var bytes = 0
+  /// Every command may be answered by a replica that does not lead.
+  private(set) var mayBeStale = true
+  var tail: Tail?
+  /// How far a command on all keys has come.
+  var sweep: KeyspaceSweep?
+  var stage = Stage.commands
+  var phase = Phase.new
+  /// Since when it waits without having come further, monotonic nanoseconds.
+  var waitsSince: UInt64?
+
+  init(number: UInt64) { self.number = number }
+
+  var isEmpty: Bool { items.isEmpty && tail == nil }
+
+  mutating func add(_ answer: [UInt8]) {
+    if answer.isEmpty { return }
+    guard case .bytes(var before)? = items.last else { return items.append(.bytes(answer)) }
+    items.removeLast()
+    before += answer
+    items.append(.bytes(before))
+  }
+
+  mutating func add(_ command: KeyedCommand, _ style: ReplyStyle, mayBeStale: Bool) {
+    items.append(.command(style))
+    add(command)
+    self.mayBeStale = self.mayBeStale && mayBeStale
+  }
+
+  /// A command on keys of several shards, as its parts.
+  mutating func add(_ spread: SpreadCommand, _ style: ReplyStyle) {
+    items.append(.joined(spread, style))
+    for part in spread.parts { add(part) }
+    mayBeStale = false
+  }
+
+  private mutating func add(_ command: KeyedCommand) {
+    commands.append(command)
+    replies.append(nil)
+    openCount += 1
+  }
+
+  // The commands that are under way.
+
+  /// Takes the first command without a reply and those behind it as long as `belongs` says so.
+  mutating func chooseRun(_ belongs: (KeyedCommand) -> Bool) {
+    run.removeAll(keepingCapacity: true)
+    for place in commands.indices where replies[place] == nil {
+      guard belongs(commands[place]) else { return }
+      run.append(place)
+    }
+  }
+
+  var firstOpen: KeyedCommand? {
+    replies.firstIndex { $0 == nil }.map { commands[$0] }
+  }
+
+  var runCommands: [KeyedCommand] {
+    run.count == commands.count ? commands : run.map { commands[$0] }
+  }
+
+  mutating func setReply(_ reply: RESP.Reply, at place: Int) {
+    if replies[place] == nil { openCount -= 1 }
+    replies[place] = reply
+  }
+
+  /// Gives all that are without a reply the same.
+  mutating func fillReplies(_ reply: RESP.Reply) {
+    for place in replies.indices where replies[place] == nil { setReply(reply, at: place) }
+  }
+
+  /// The answers of the first stage, in the order of their requests.
+  func answerBytes() -> [UInt8] {
+    var writer = ReplyWriter()
+    var rest = replies[...]
+    for item in items {
+      let (reply, style): (RESP.Reply, ReplyStyle)
+      switch item {
+      case .bytes(let bytes):
+        writer.bytes += bytes
+        continue
+      case .command(let chosen): (reply, style) = ((rest.popFirst() ?? nil) ?? .null, chosen)
+      case .joined(let spread, let chosen):
+        let parts = rest.prefix(spread.parts.count).map { $0 ?? .null }
+        rest = rest.dropFirst(parts.count)
+        (reply, style) = (spread.join(parts), chosen)
+      }
+      if style.isMuted { continue }
+      writer.version = style.version
+      writer.write(reply)
+    }
+    return writer.bytes
+  }
+
+  /// The keys of what is under way or to be submitted next.
+  var keys: [[UInt8]] {
+    switch (stage, tail) {
+    case (.commands, _): run.flatMap { commands[$0].keys }
+    case (.tail, .watch(let keys)): keys
+    case (.tail, .commit(let transaction)): transaction.keys
+    case (.tail, .keyspace), (.tail, nil): []
+    }
+  }
+
+  /// It changes keys.
+  var isWrite: Bool {
+    switch (stage, tail) {
+    case (.commands, _): run.contains { commands[$0].isWrite }
+    case (.tail, .commit(let transaction)): transaction.isWrite
+    case (.tail, .keyspace(let command, _)): command.isWrite
+    case (.tail, .watch), (.tail, nil): false
+    }
+  }
+}
