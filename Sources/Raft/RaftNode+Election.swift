@@ -89,10 +89,13 @@ extension RaftNode {
     for voter in otherVoters { sendAfterSync(.voteRequest(request), to: voter) }
   }
 
-  /// Whether it was never in any term, as far as its folder knows, and so waits for all voters of
-  /// its first membership.
+  /// Whether it has never had an entry of its group, as far as its folder knows, and so waits until
+  /// all voters of its first membership would vote for it: none of them has one, then.
+  ///
+  /// Its term says nothing: whoever speaks to a replica whose folder was made anew raises it, and
+  /// two of those are a majority of the first three.
   package var isUnborn: Bool {
-    settings.firstElectionNeedsAll && term == .zero && log.last.index == .zero
+    settings.firstElectionNeedsAll && log.last.index == .zero
   }
 
   private var otherVoters: [ReplicaID] {
@@ -105,7 +108,11 @@ extension RaftNode {
   private mutating func settle() -> Bool {
     let result = Quorum.tally(
       membership, granted: ballot.granted, refused: ballot.refused)
-    if result == .won, isUnborn, !otherVoters.allSatisfy(ballot.granted.contains) { return false }
+    if result == .won, standing == .preCandidate, isUnborn,
+      !otherVoters.allSatisfy(ballot.granted.contains)
+    {
+      return false
+    }
     switch (result, standing) {
     case (.pending, _): return false
     case (.lost, _): becomeFollower(term: term, leader: nil)
