@@ -197,7 +197,8 @@ extension StringCommand {
     guard let current else { return -2 }
     guard let deadline = current.deadline else { return -1 }
     let time = isAbsolute ? deadline : max(0, deadline - now)
-    // Redis rounds to the nearest second, and wraps for deadlines at the end of 64 bits.
-    return isSeconds ? (time &+ 500) / 1000 : time
+    // Redis rounds to the nearest second. A time is never negative, so its compiler divides without
+    // a sign, which shows for deadlines at the end of 64 bits.
+    return isSeconds ? Int64(bitPattern: (UInt64(bitPattern: time) &+ 500) / 1000) : time
   }
 }

@@ -4,8 +4,8 @@ import RedisCommands
 import ShardKV
 import ShardMap
 
-/// What a node asks the leader of a group for, for one of its own Redis clients. It is not passed on
-/// again: whoever does not serve the keys says so.
+/// What a node asks the leader of a group for, for one of its own Redis clients. It is not passed
+/// on again: whoever does not serve the keys says so.
 package enum RemoteWork: Hashable, Sendable {
   case commands([KeyedCommand])
   case transaction(Transaction)

@@ -3,8 +3,8 @@ import RESP
 import ShardKVServer
 import Wire
 
-/// A client of Redis in a scenario: it sends a request, goes where it is sent, and tries others when
-/// a connection ends. Its calls return when there is an answer, in virtual time.
+/// A client of Redis in a scenario: it sends a request, goes where it is sent, and tries others
+/// when a connection ends. Its calls return when there is an answer, in virtual time.
 package final class LabRedisClient {
   /// What became of a request.
   package enum Answer {
