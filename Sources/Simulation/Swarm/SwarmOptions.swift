@@ -81,8 +81,8 @@ package struct SwarmOptions: Sendable {
   /// Tiny tables, and sessions that are soon forgotten.
   package var sessionsMax = SessionLimits().sessionsMax
   package var sessionIdleMilliseconds = SessionLimits().idleMilliseconds
-  /// A session may be gone before its writes are done: it is one of too many, or unused for too long
-  /// by clocks of which several are wrong, or were until now.
+  /// A session may be gone before its writes are done: it is one of too many, or unused for too
+  /// long by clocks of which several are wrong, or were until now.
   package var forgetsSessions: Bool {
     sessionsMax != SessionLimits().sessionsMax
       || sessionIdleMilliseconds != SessionLimits().idleMilliseconds
