@@ -205,6 +205,8 @@ import Testing
     let all = Set(numbers.map { "k\($0)" })
     for address in client.addresses {
       client.address = address
+      guard case .array(let hello) = try client.ask("HELLO") else { throw LabFailure("no HELLO") }
+      #expect(hello.contains(.bulk("master")))
       #expect(try client.ask("MSET \(pairs)") == .ok)
       let values = numbers.map { RESP.Reply.bulk("v\($0)") }
       #expect(try client.ask("MGET \(names) none") == .array(values + [.null]))

@@ -81,7 +81,7 @@ package struct ClusterMap: Hashable, Sendable {
 
   /// Whether all keys are of one slot, as Redis asks of those of one request.
   package func isOneSlot(_ keys: [[UInt8]]) -> Bool {
-    guard let first = keys.first.map(ShardLayout.slot) else { return true }
+    guard keys.count > 1, let first = keys.first.map(ShardLayout.slot) else { return true }
     return keys.dropFirst().allSatisfy { ShardLayout.slot(of: $0) == first }
   }
 

@@ -6,7 +6,7 @@ package protocol ServerFacts {
   var settings: ServerSettings { get }
   /// Microseconds since 1970.
   var wallMicroseconds: Int64 { get }
-  /// Whether it leads its group.
+  /// Whether it takes writes, as the leader of its group.
   var isLeader: Bool { get }
   /// The connection that asks, as its loop sees it.
   var link: ClientDescription.Link { get }

@@ -17,7 +17,10 @@ struct NodeFacts<Service: NodeService>: ServerFacts where Service.Machine: Senda
   var wallMicroseconds: Int64 {
     Int64(clamping: node.pointee.now.wall).multipliedClamped(by: 1_000)
   }
-  var isLeader: Bool { node.pointee.raft.role == .leader }
+  /// A proxy takes writes wherever they belong.
+  var isLeader: Bool {
+    node.pointee.redis.settings.routing == .proxy || node.pointee.raft.role == .leader
+  }
   func otherClients() -> [ClientDescription] { node.pointee.redisClients() }
   func information() -> InfoFacts { node.pointee.redisInformation() }
   func clusterMap() -> ClusterMap { node.pointee.redis.map }
