@@ -67,7 +67,7 @@ private let runFlags = [
     "redis-routing", value: "NAME", default: "redirect",
     help:
       "What a client of Redis gets that asks for keys of another group: redirect tells it where "
-      + "they are, as Redis Cluster does; proxy asks that group for it, so that clients need to know "
+      + "they are, as Redis Cluster does; proxy asks that group for it, so that clients need know "
       + "nothing of clusters."),
   Flag(
     "redis-password-file", value: "FILE",

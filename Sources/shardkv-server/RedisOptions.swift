@@ -17,7 +17,12 @@ extension RedisSettings {
     if let count = try command.integer("redis-clients-per-address-max", in: 1...1_000_000) {
       clientsPerAddressMax = count
     }
-    if let time = try command.milliseconds("redis-idle-timeout") { idleMilliseconds = time }
+    if let time = try command.milliseconds("redis-idle-timeout") {
+      guard time <= 365 * 86_400_000 else {
+        throw UsageError("--redis-idle-timeout is at most a year")
+      }
+      idleMilliseconds = time
+    }
     allowsDebug = command.isOn("redis-debug")
     program = .ofThisProcess(version: version)
   }

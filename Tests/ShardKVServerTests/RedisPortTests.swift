@@ -278,6 +278,22 @@ import Wire
     #expect(all.utf8.count == 5 + 200_000 * 7)
   }
 
+  /// An entry that fits into no frame would end the leader that sends it.
+  @Test func longKeysThatAreWatchedDoNotMakeAnEntryTooLong() throws {
+    var seat = try Seat()
+    let term = try seat.lead()
+    let client = seat.table.redis(1)
+    let tail = String(repeating: "x", count: 60_000)
+    for number in 0..<150 {
+      _ = seat.ask("WATCH {a}\(number)\(tail)", on: client)
+      try seat.acknowledge(seat.table.node.raft.lastIndex.rawValue, term: term)
+      #expect(seat.table.text(on: client) == "+OK\r\n")
+    }
+    let answer = seat.ask("MULTI", "SET {a} 1", "EXEC", on: client)
+    #expect(answer.hasPrefix("+OK\r\n+QUEUED\r\n-ERR the keys and arguments are too long"))
+    #expect(seat.ask("PING", on: client) == "+PONG\r\n")
+  }
+
   @Test func badBytesEndOneConnectionWithRedisWords() throws {
     var seat = try Seat()
     for (bytes, answer) in [

@@ -68,9 +68,11 @@ extension Node {
     }
     let asker = Asker(connection: client.connection, request: work.number)
     if work.isWrite {
-      guard let remote = work.remote, let id = raft.propose(remote.entry) else {
-        return stall(&client)
+      guard let entry = work.remote?.entry, entry.count <= redis.settings.entryBytesMax else {
+        fail(&client, Self.tooLong)
+        return true
       }
+      guard let id = raft.propose(entry) else { return stall(&client) }
       proposals[id.index] = Proposal(term: id.term, asker: asker, body: nil)
     } else {
       newReads.append(Reader(asker: asker, body: nil))
@@ -123,8 +125,14 @@ extension Node {
       return true
     }
     if keys({ $0.configuration.owner(of: shard) }) == GroupID.none { return stall(&client) }
+    let bytes = remote.encoded()
+    guard bytes.count <= redis.settings.entryBytesMax else {
+      fail(&client, Self.tooLong)
+      return true
+    }
     askRemote(
-      remote, at: shard, for: Asker(connection: client.connection, request: work.number))
+      bytes, isWrite: remote.isWrite, at: shard,
+      for: Asker(connection: client.connection, request: work.number))
     client.work?.phase = .underWay
     return false
   }
@@ -169,6 +177,10 @@ extension Node {
   }
   static var overloaded: CommandError {
     CommandError("TRYAGAIN too many requests wait for this server; nothing was changed")
+  }
+  private static var tooLong: CommandError {
+    CommandError(
+      "ERR the keys and arguments are too long in all: ask in parts. Nothing was changed")
   }
   static var unknown: CommandError {
     CommandError(

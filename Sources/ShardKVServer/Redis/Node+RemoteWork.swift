@@ -11,12 +11,14 @@ import Wire
 extension Node {
   // At the node that has the client.
 
-  /// Asks the group that owns `shard`. A write is sent once: if its answer does not come, its fate
-  /// is unknown.
-  mutating func askRemote(_ work: RemoteWork, at shard: ShardID, for asker: Asker) {
+  /// Asks the group that owns `shard`, with encoded ``RemoteWork``. A write is sent once: if its
+  /// answer does not come, its fate is unknown.
+  mutating func askRemote(
+    _ work: [UInt8], isWrite: Bool, at shard: ShardID, for asker: Asker
+  ) {
     let patience = redis.settings.remoteMilliseconds * nanosecondsPerMillisecond
     let operation = clerk.submit(
-      .redis(shard, work: work.encoded(), isWrite: work.isWrite),
+      .redis(shard, work: work, isWrite: isWrite),
       deadline: now.monotonic + patience, now: now)
     redis.remote[operation] = asker
   }

@@ -42,6 +42,9 @@ package struct RedisSettings: Sendable {
   package var batchBytesMax = 1 << 20
   /// Bytes of the arguments of one command that writes, since it has to fit into an entry.
   package var writeBytesMax = 4 << 20
+  /// Bytes of an entry, or of what another group is asked, with all keys and arguments: both have
+  /// to fit into a frame between nodes.
+  package var entryBytesMax = 8 << 20
   /// How long a request waits for a leader to be elected or a shard to arrive.
   package var patienceMilliseconds: UInt64 = 2_000
   /// Keys that one SCAN looks at, however many it asks for.
