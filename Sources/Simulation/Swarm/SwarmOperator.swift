@@ -266,7 +266,7 @@ final class SwarmOperator {
       }
     }
     let lostCount = plans.count
-    plans += desk.unfinished.map { Plan(group: $0.group, goal: feasible($0.goal)) }
+    plans += desk.unfinished
     desk.counters.resumed += desk.unfinished.count
     desk.unfinished = []
     finish(plans, lostCount, then)
@@ -283,7 +283,9 @@ final class SwarmOperator {
   }
 
   private func finish(_ plans: [Plan], _ lostCount: Int, _ then: @escaping () -> Void) {
-    guard let plan = plans.first else { return then() }
+    guard var plan = plans.first else { return then() }
+    // Only now: a plan before this one may have ended the replica that this one is about.
+    plan.goal = feasible(plan.goal)
     cluster.simulator.trace("operator ends: \(plan)")
     pursue(plan, until: now + SwarmRun.recoveryTime) { [unowned self] ending in
       cluster.simulator.trace("operator ends: \(plan) \(ending)")
