@@ -20,13 +20,15 @@ extension Clerk {
     refreshOperation = start(Pending(.refresh, deadline: .max))
   }
 
-  /// Takes a configuration that a controller gave; older ones change nothing. The controllers it
-  /// names are asked from now on, and those that were given at first as well: who is asked only
-  /// rarely may find none of the others.
+  /// Takes a configuration that a controller gave; of older ones only the addresses. The
+  /// controllers it names are asked from now on, and those that were given at first as well: who is
+  /// asked only rarely may find none of the others.
   mutating func adopt(_ newer: Configuration, from replicas: [String]) {
     if !replicas.isEmpty { controllers = replicas + seeds.filter { !replicas.contains($0) } }
     if let configuration {
-      guard newer.number >= configuration.number, newer.layout == configuration.layout else {
+      guard newer.layout == configuration.layout else { return }
+      guard newer.number >= configuration.number else {
+        olderRecords = newer.departed.merging(newer.groups) { $1 }
         return
       }
       // The same number may come with newer addresses.

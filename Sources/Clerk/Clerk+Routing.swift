@@ -60,10 +60,14 @@ extension Clerk {
 
   /// Replicas may have been replaced since the caller learnt of them.
   func newest(_ record: GroupRecord, of group: GroupID) -> GroupRecord {
-    guard let known = configuration?.record(of: group), known.identity == record.identity,
-      known.membershipIndex > record.membershipIndex
-    else { return record }
-    return known
+    var newest = record
+    for known in [configuration?.record(of: group), olderRecords[group]] {
+      guard let known, known.identity == record.identity,
+        known.membershipIndex > newest.membershipIndex
+      else { continue }
+      newest = known
+    }
+    return newest
   }
 
   private mutating func owner(of shard: ShardID, _ id: OperationID) -> Destination? {

@@ -208,6 +208,44 @@ struct ClerkRoutingTests {
   }
 
   @Test(
+    "an older configuration tells where the replicas of a source are by now",
+    arguments: [true, false])
+  func replacedSource(isStillNamed: Bool) throws {
+    let cluster = try FakeCluster()
+    let group = GroupID(1)
+    let record = try #require(cluster.configuration.groups[group])
+    let older = cluster.configuration
+    try cluster.move(0, to: GroupID(2))
+    if !isStillNamed { cluster.configuration.groups[group] = nil }
+    cluster.submit(.query(nil))
+    cluster.runUntilFinished()
+    // Then all of group 1 are replaced. Those that were removed still run, and do not know how the
+    // group went on; who is behind asks for the next configuration only, and not for the newest.
+    for number in 1...3 {
+      try cluster.node("g1:\(number)").script = { _ in .reply(.refused(.notReady)) }
+    }
+    cluster.nodes["g1:4"] = FakeNode("g1:4", group, record.identity, leader: nil)
+    try cluster.node("c:1").script = { request in
+      guard case .query(older.number?) = request.body else { return .ordinary }
+      var answer = older
+      answer.groups[group] = GroupRecord(
+        identity: record.identity, membershipIndex: 9,
+        replicas: [ReplicaAddress(id: ReplicaID(rawValue: 4), peer: "g1:4")])
+      return .reply(.configuration(answer, controllers: []))
+    }
+    let body = Request.Body.shardData(ShardID(0), left: ConfigNumber(2), cursor: [])
+    let before = cluster.submit(.toGroup(group, record, body))
+    cluster.runUntilFinished()
+    #expect(cluster.reply(before) == .refused(.notReady))
+    cluster.submit(.query(older.number))
+    cluster.runUntilFinished()
+    #expect(cluster.clerk.configuration == cluster.configuration)
+    let after = cluster.submit(.toGroup(group, record, body))
+    cluster.runUntilFinished()
+    #expect(cluster.reply(after) == .shardChunk([1, 2, 3]))
+  }
+
+  @Test(
     "removed replicas that still run do not keep a client from finding the group",
     arguments: [false, true])
   func removedReplicasThatStillRun(isForAny: Bool) throws {
