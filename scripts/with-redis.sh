@@ -57,7 +57,8 @@ stop() {
 }
 trap stop EXIT
 
-options=(--bind 127.0.0.1 --protected-mode no --save '' --appendonly no --proto-max-bulk-len 1mb --databases 1)
+options=(--bind 127.0.0.1 --protected-mode no --save '' --appendonly no --databases 1
+  --proto-max-bulk-len 1mb)
 if [[ -n $password ]]; then
   options+=(--requirepass "$password" --masterauth "$password")
   export REDISCLI_AUTH=$password
