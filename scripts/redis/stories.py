@@ -195,7 +195,7 @@ class Stories:
   def any_arguments(self, link):
     name = self.random.choice(NAMES)
     least = 1 if name in NEED_ARGUMENTS else 0
-    words = (b"{t}x",) if self.one_slot and self.is_cluster else (b"{t}x", b"{t}x", b"1", b"x")
+    words = (b"{t}x",) if self.one_slot else (b"{t}x", b"{t}x", b"1", b"x")
     arguments = [self.random.choice(words)
                  for _ in range(self.random.randrange(least, 7))]
     # A watched key's name is not among them, and FLUSHALL not among the commands.
