@@ -45,6 +45,29 @@ struct SwarmTests {
     #expect(found)
   }
 
+  /// Two administrators move the only shard to and fro, faster than its tiny chunks can follow, so
+  /// that groups lack many configurations when all is well: of one run writes would be given up
+  /// after the usual time, of the other rest.
+  @Test(arguments: [16, 4] as [UInt64])
+  func groupsThatAreFarBehindHaveTimeToCatchUp(_ seed: UInt64) {
+    var options = SwarmOptions(seed: seed, seconds: 40)
+    options.controllers = 1
+    (options.groups, options.shardCount) = ([1, 1, 1], 1)
+    (options.clients, options.keys, options.valueBytes) = (2, 12, 1_500...2_000)
+    options.thinkTime = 5...20
+    options.conditions = NetworkConditions()
+    (options.crashPause, options.massCrashPause) = (0, 0)
+    (options.partitionPause, options.stopPause) = (0, 0)
+    (options.misdirectPause, options.damagePause) = (0, 0)
+    (options.changesMembers, options.operators) = (false, 0)
+    (options.wipePause, options.drainPause) = (0, 0)
+    (options.healsCore, options.losesGroup) = (false, false)
+    (options.movesOneShard, options.controlPause, options.rivalPause) = (true, 300, 100)
+    let result = SwarmRun(options).run()
+    #expect(result.failure == nil)
+    #expect(result.totals["configurations"] ?? 0 > 30)
+  }
+
   @Test func countsAreCarriedByTheirNames() {
     var totals = SwarmTotals(values: Array(1...SwarmTotals.names.count))
     totals.add(totals)

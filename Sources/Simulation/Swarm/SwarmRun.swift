@@ -31,6 +31,9 @@ package final class SwarmRun {
   /// Virtual nanoseconds that the cluster has after everything healed for all that is still open,
   /// and again for coming to rest.
   package static let recoveryTime: UInt64 = 30_000_000_000
+  /// What one configuration may take a group besides: the next one that moves a shard waits until
+  /// all of that shard has arrived, and a run's chunks are tiny.
+  private static let handOverTime: UInt64 = 5_000_000_000
 
   package init(_ options: SwarmOptions, tracer: ((String) -> Void)? = nil) {
     self.options = options
@@ -175,7 +178,7 @@ package final class SwarmRun {
     administrator.joinAll { haveJoined = true }
     wait("all groups to join \(place)", core) { haveJoined }
     workEverywhere(place)
-    wait("rest in \(place)", core) { [self] in
+    wait("rest in \(place)", core, whileGroupsCatchUp: true) { [self] in
       cluster.disagreement(among: cluster.plan.groups.dropFirst().map(\.id), core: core) == nil
     }
   }
@@ -187,12 +190,14 @@ package final class SwarmRun {
     for client in clients {
       write(by: client, place) { [unowned self] in read(0, by: client, place) { left -= 1 } }
     }
-    wait("a write and reads of every key in \(place)", nil) { left == 0 }
+    wait("a write and reads of every key in \(place)", nil, whileGroupsCatchUp: true) {
+      left == 0
+    }
   }
 
   /// Where sessions are forgotten a write may end without anybody knowing whether it was applied.
   private func write(by client: SwarmClient, _ place: String, then: @escaping () -> Void) {
-    client.write(timeout: Self.recoveryTime) { [unowned self] outcome in
+    client.write(timeout: patienceWithGroups) { [unowned self] outcome in
       if case .failed(let error) = outcome, error.code == .outcomeUnknown, options.forgetsSessions {
         return write(by: client, place, then: then)
       }
@@ -205,7 +210,7 @@ package final class SwarmRun {
     _ number: Int, by client: SwarmClient, _ place: String, then: @escaping () -> Void
   ) {
     guard number < options.keys else { return then() }
-    client.run(.get, key: SwarmClient.key(number), timeout: Self.recoveryTime) {
+    client.run(.get, key: SwarmClient.key(number), timeout: patienceWithGroups) {
       [unowned self] outcome in
       require(outcome, "a read of key \(number)", place)
       read(number + 1, by: client, place, then: then)
@@ -219,12 +224,31 @@ package final class SwarmRun {
     }
   }
 
+  /// How many configurations the group that is furthest behind has yet to go through.
+  private var lag: UInt64 {
+    let newest = cluster.configuration.rawValue
+    return cluster.watches.dropFirst().map { watch in
+      newest - min(newest, watch.configuration.rawValue)
+    }.max() ?? 0
+  }
+
+  private var patienceWithGroups: UInt64 { Self.recoveryTime + lag * Self.handOverTime }
+
+  /// - Parameter whileGroupsCatchUp: patience begins anew when the group furthest behind has come
+  ///   to a configuration, up to ``handOverTime`` for each that it lacks now. Groups go through all
+  ///   of them, so whoever moves a shard faster than it can follow leaves them work for long.
   func wait(
     _ what: String, _ core: [Bool]?, patience: UInt64 = SwarmRun.recoveryTime,
-    until isDone: () -> Bool
+    whileGroupsCatchUp: Bool = false, until isDone: () -> Bool
   ) {
-    let deadline = simulator.now + patience
+    var deadline = simulator.now + patience
+    let end = whileGroupsCatchUp ? simulator.now + patienceWithGroups : deadline
+    var least = lag
     while simulator.failure == nil, !isDone() {
+      if end > deadline, lag < least {
+        least = lag
+        deadline = min(end, simulator.now + patience)
+      }
       guard simulator.now < deadline else {
         let missing =
           cluster.disagreement(among: cluster.plan.groups.map(\.id), core: core) ?? "nothing else"
