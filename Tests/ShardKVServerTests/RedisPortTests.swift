@@ -278,6 +278,16 @@ import Wire
     #expect(all.utf8.count == 5 + 200_000 * 7)
   }
 
+  /// A turn ends while requests are left, so that neither heartbeats nor other clients wait.
+  @Test func longPipelineIsReadInSeveralTurns() throws {
+    var seat = try Seat()
+    let client = seat.table.redis(1)
+    seat.table.receive(Array(String(repeating: "PING\r\n", count: 10_000).utf8), on: client)
+    #expect(seat.table.text(on: client).utf8.count == 70_000)
+    // Once as they come, and once at the end of that turn.
+    #expect(seat.table.largestTurnBytes <= 2 * 2_048 * 7)
+  }
+
   /// An entry that fits into no frame would end the leader that sends it.
   @Test func longKeysThatAreWatchedDoNotMakeAnEntryTooLong() throws {
     var seat = try Seat()

@@ -79,12 +79,12 @@ extension Node {
     if client.isClosing, client.work == nil { return closeRedis(client, nil) }
     let isFull = client.parser.bufferedBytes > redis.settings.inputBytesMax
     // What is not complete has to go on coming; what waits behind other work does not.
-    let holds = isFull && client.work != nil
+    let holds = isFull && (client.work != nil || client.hasMore)
     if holds != client.isPaused {
       client.isPaused = holds
       effects.links.append(holds ? .pause(client.connection) : .resume(client.connection))
     }
-    let isPartial = client.work == nil && client.parser.bufferedBytes > 0
+    let isPartial = client.work == nil && !client.hasMore && client.parser.bufferedBytes > 0
     if !isPartial {
       client.partial = nil
     } else if client.partial == nil {
@@ -95,11 +95,17 @@ extension Node {
 
   /// Carries out what a client has asked for, as far as that is possible now.
   mutating func goOn(_ client: inout RedisClient) {
+    var requestsLeft = redis.settings.requestsPerTurnMax
+    client.hasMore = false
     while true {
       if client.work == nil {
         guard !client.isClosing else { return }
+        guard requestsLeft > 0 else {
+          client.hasMore = true
+          return redis.ready.append(client.connection)
+        }
         var work = redis.makeWork()
-        gather(&client, &work)
+        gather(&client, &work, &requestsLeft)
         if work.isEmpty { return }
         client.work = work
       }
@@ -108,15 +114,18 @@ extension Node {
   }
 
   /// Reads requests until one has to stand alone, there is enough for one entry, or no more came.
-  private mutating func gather(_ client: inout RedisClient, _ work: inout RedisWork) {
+  private mutating func gather(
+    _ client: inout RedisClient, _ work: inout RedisWork, _ requestsLeft: inout Int
+  ) {
     let settings = redis.settings
     refreshClusterMap()
     while work.commands.count < settings.batchCommandsMax, work.bytes < settings.batchBytesMax,
-      work.tail == nil, !client.isClosing
+      work.tail == nil, !client.isClosing, requestsLeft > 0
     {
       do throws(ProtocolError) {
         guard let request = try client.parser.next() else { return }
         client.partial = nil
+        requestsLeft -= 1
         receive(request, of: &client, &work)
       } catch {
         redis.counters.protocolErrors += 1

@@ -20,6 +20,8 @@ struct RedisClient: Sendable {
   var isClosing = false
   /// It is not received from.
   var isPaused = false
+  /// More of its requests are read in the next turn.
+  var hasMore = false
   var lastRequestAt: UInt64
   /// Since when it has sent a part of a request, and how much it had sent in all then.
   var partial: (since: UInt64, bytes: UInt64)?
