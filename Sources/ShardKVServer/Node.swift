@@ -183,9 +183,9 @@ package struct Node<Service: NodeService>: Sendable where Service.Machine: Senda
         case .reply(let body):
           answer = body
           if settings.tellsWhatIsApplied { effects.answered.append((proposal.term, entry.id)) }
-        case .redis(let output):
+        case .redis(let result):
           if settings.tellsWhatIsApplied { effects.answered.append((proposal.term, entry.id)) }
-          return redisApplied(proposal.asker, output)
+          return redisApplied(proposal.asker, result)
         case .again:
           effects.rarePaths.insert(.proposalDecidedAnew)
           if let body = proposal.body {

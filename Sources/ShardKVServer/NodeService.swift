@@ -67,17 +67,9 @@ package protocol SnapshotRestorer: Sendable {
 package enum Applied: Sendable {
   case reply(Reply.Body)
   /// For a Redis client, who gets it in its own words.
-  case redis(RedisOutput)
+  case redis(RemoteResult)
   /// It was decided on a state that had changed since: decide and propose again.
   case again
-}
-
-/// What applying a Redis client's entry came to.
-package enum RedisOutput: Hashable, Sendable {
-  case commands([CommandOutcome])
-  case transaction(TransactionOutcome)
-  /// FLUSHALL; not whole: not all shards that were meant are served here.
-  case flushed(isWhole: Bool)
 }
 
 /// What to do with a request.

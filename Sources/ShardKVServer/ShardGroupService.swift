@@ -43,7 +43,7 @@ package struct ShardGroupService: NodeService {
     case .wrongGroup: return .reply(wrongGroup(entry))
     case .commands(let outcomes): return .redis(.commands(outcomes))
     case .transaction(let outcome): return .redis(.transaction(outcome))
-    case .flushed(let isWhole): return .redis(.flushed(isWhole: isWhole))
+    case .flushed(let isWhole): return .redis(isWhole ? .flushed : .elsewhere)
     case .done: return .reply(.done(machine.configuration.number))
     }
   }

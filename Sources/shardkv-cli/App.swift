@@ -39,10 +39,7 @@ struct App {
   }
 
   static func isAddress(_ text: String) -> Bool {
-    guard let colon = text.lastIndex(of: ":"), colon != text.startIndex,
-      let port = UInt16(text[text.index(after: colon)...])
-    else { return false }
-    return port > 0
+    Endpoint(text).map { $0.port > 0 } ?? false
   }
 
   func makeClients(count: Int = 1) -> Clients {

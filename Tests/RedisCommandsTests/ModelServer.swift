@@ -13,7 +13,7 @@ struct ModelServer: ServerFacts {
   var facts = InfoFacts()
   var effects: [SessionEffect] = []
 
-  var isLeader = true
+  var takesWrites = true
   var wallMicroseconds: Int64 { store.now * 1000 }
   func otherClients() -> [ClientDescription] { others }
   func information() -> InfoFacts { facts }

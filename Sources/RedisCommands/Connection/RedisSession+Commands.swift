@@ -97,7 +97,7 @@ extension RedisSession {
       .init(.bulk("proto"), .integer(Int64(version.rawValue))),
       .init(.bulk("id"), .integer(id)),
       .init(.bulk("mode"), .bulk(settings.isCluster ? "cluster" : "standalone")),
-      .init(.bulk("role"), .bulk(facts.isLeader ? "master" : "replica")),
+      .init(.bulk("role"), .bulk(facts.takesWrites ? "master" : "replica")),
       .init(.bulk("modules"), .array([])),
     ])
   }

@@ -6,8 +6,8 @@ package protocol ServerFacts {
   var settings: ServerSettings { get }
   /// Microseconds since 1970.
   var wallMicroseconds: Int64 { get }
-  /// Whether it takes writes, as the leader of its group.
-  var isLeader: Bool { get }
+  /// Whether clients may write to it.
+  var takesWrites: Bool { get }
   /// The connection that asks, as its loop sees it.
   var link: ClientDescription.Link { get }
   /// All connections but the one that asks, in any order.

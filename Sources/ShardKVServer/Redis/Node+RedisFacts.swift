@@ -17,8 +17,8 @@ struct NodeFacts<Service: NodeService>: ServerFacts where Service.Machine: Senda
   var wallMicroseconds: Int64 {
     Int64(clamping: node.pointee.now.wall).multipliedClamped(by: 1_000)
   }
-  /// A proxy takes writes wherever they belong.
-  var isLeader: Bool {
+  /// A proxy sends them to where they belong.
+  var takesWrites: Bool {
     node.pointee.redis.settings.routing == .proxy || node.pointee.raft.role == .leader
   }
   func otherClients() -> [ClientDescription] { node.pointee.redisClients() }

@@ -10,14 +10,7 @@ import Wire
 /// What comes of the work of Redis' clients.
 extension Node {
   /// The entry of a client's work was applied.
-  mutating func redisApplied(_ asker: Asker, _ output: RedisOutput) {
-    let result: RemoteResult =
-      switch output {
-      case .commands(let outcomes): .commands(outcomes)
-      case .transaction(let outcome): .transaction(outcome)
-      case .flushed(let isWhole):
-        isWhole || redis.settings.routing == .redirect ? .flushed : .elsewhere
-      }
+  mutating func redisApplied(_ asker: Asker, _ result: RemoteResult) {
     if asker.connection.isRedis {
       redisFinished(asker, result)
     } else {
@@ -111,7 +104,8 @@ extension Node {
     case (.tail, .commit, .transaction), (.tail, .watch, .elsewhere):
       if redis.settings.routing == .proxy { _ = stall(&client) } else { redirect(&client) }
     case (.tail, .keyspace(let command, _), let result):
-      if result == .elsewhere {
+      // Without a proxy this node's own shards are all that was meant.
+      if result == .elsewhere, redis.settings.routing == .proxy {
         client.work?.sweep?.question = nil
         _ = stall(&client)
       } else if var sweep = work.sweep {

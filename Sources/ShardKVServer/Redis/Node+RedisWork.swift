@@ -188,12 +188,12 @@ extension Node {
         + "under way. It may or may not have been carried out, and was not sent again")
   }
 
-  /// Answers what is open of the stage with an error.
+  /// Answers what is under way, or was to be submitted next, with an error.
   mutating func fail(_ client: inout RedisClient, _ error: CommandError) {
     guard let work = client.work else { return }
     switch (work.stage, work.tail) {
     case (.commands, _):
-      client.work?.fillReplies(.error(error.text))
+      for place in work.run { client.work?.setReply(.error(error.text), at: place) }
       client.work?.phase = .new
     case (.tail, .watch): finishTail(client.session.finishWatch(.failure(error)), of: &client)
     case (.tail, .commit): finish(.failed(error), of: &client)

@@ -76,14 +76,3 @@ extension Node {
     reply(asker, .redis(result(of: work, now: now).encoded()))
   }
 }
-
-extension RemoteWork {
-  var keys: [[UInt8]] {
-    switch self {
-    case .commands(let commands): commands.flatMap(\.keys)
-    case .transaction(let transaction): transaction.keys
-    case .versions(let keys): keys
-    case .keyspace: []
-    }
-  }
-}

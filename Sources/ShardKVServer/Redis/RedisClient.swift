@@ -1,5 +1,6 @@
 import RESP
 import RedisCommands
+import ShardMap
 import Wire
 
 /// One connection of a Redis client.
@@ -41,7 +42,7 @@ struct RedisClient: Sendable {
     lastRequestAt = openedAt
   }
 
-  var host: Substring { RedisClient.host(of: from) }
+  var host: String { RedisClient.host(of: from) }
 
   /// As CLIENT LIST shows it.
   func link(at now: UInt64) -> ClientDescription.Link {
@@ -52,12 +53,10 @@ struct RedisClient: Sendable {
     return link
   }
 
-  static func host(of endpoint: String) -> Substring {
-    endpoint.lastIndex(of: ":").map { endpoint[..<$0] } ?? endpoint[...]
-  }
+  static func host(of endpoint: String) -> String { Endpoint(endpoint)?.host ?? endpoint }
 
   /// Addresses of this machine itself, as sockets show them.
-  static func isLoopback(_ host: Substring) -> Bool {
-    host == "[::1]" || host == "::1" || host.hasPrefix("127.") || host.hasPrefix("[::ffff:127.")
+  static func isLoopback(_ host: String) -> Bool {
+    host == "::1" || host.hasPrefix("127.") || host.hasPrefix("::ffff:127.")
   }
 }

@@ -54,7 +54,7 @@ struct RedisPort: Sendable {
 
   var count: Int { places.count }
 
-  func count(from host: Substring) -> Int { perAddress[String(host)] ?? 0 }
+  func count(from host: String) -> Int { perAddress[host] ?? 0 }
 
   /// A new client, which is not among the others until it is put back.
   mutating func make(
@@ -67,7 +67,7 @@ struct RedisPort: Sendable {
       connection: connection, from: from, to: to, openedAt: now,
       session: RedisSession(id: nextID, settings: server))
     nextID += 1
-    perAddress[String(client.host), default: 0] += 1
+    perAddress[client.host, default: 0] += 1
     return client
   }
 
@@ -91,7 +91,7 @@ struct RedisPort: Sendable {
     clients[place] = nil
     freePlaces.append(place)
     bufferedBytes -= client.countedBytes
-    let host = String(client.host)
+    let host = client.host
     if let count = perAddress[host] { perAddress[host] = count > 1 ? count - 1 : nil }
   }
 
@@ -125,53 +125,4 @@ struct RedisCounters: Sendable {
   var bytesIn: Int64 = 0
   var bytesOut: Int64 = 0
   var protocolErrors: Int64 = 0
-}
-
-/// Where SCAN goes on. A cursor is a number, but keys are in the order of their bytes: the number
-/// names a place that is remembered here, and the shard that it is in. One that is not known any
-/// more, because there were many others since or another node gave it, goes on at the beginning of
-/// its shard: keys may come twice then, as they may in Redis, and none is left out.
-struct ScanCursors: Sendable {
-  private static let shardBits: UInt64 = 12
-  private static let serialBits: UInt64 = 40
-  private static let keptMax = 1_024
-  private static let keyBytesMax = 1 << 20
-
-  private var kept: [UInt64: [UInt8]] = [:]
-  /// The same in the order in which they were given; those before `head` are gone.
-  private var order: [UInt64] = []
-  private var head = 0
-  private var bytes = 0
-  private var next: UInt64 = 1
-
-  /// Where `cursor` says to go on.
-  func place(of cursor: UInt64) -> ShardGroupMachine.ScanPlace {
-    if cursor == 0 { return ShardGroupMachine.ScanPlace(shard: 0, after: nil) }
-    return ShardGroupMachine.ScanPlace(
-      shard: Int(cursor & (1 << Self.shardBits - 1)), after: kept[cursor])
-  }
-
-  /// The number of a place.
-  /// - Parameter salt: differs between nodes, so that the number of one means nothing to another.
-  mutating func cursor(of place: ShardGroupMachine.ScanPlace, salt: UInt64) -> UInt64 {
-    let serial = (salt &+ next &* 0x9E37_79B9_7F4A_7C15) & (1 << Self.serialBits - 1)
-    next += 1
-    // Not 0, which is the beginning and the end, and below 2^53, since some clients keep it in a
-    // floating-point number.
-    let mark: UInt64 = 1 << (Self.shardBits + Self.serialBits)
-    let cursor = mark | serial << Self.shardBits | UInt64(place.shard)
-    guard let key = place.after else { return cursor }
-    kept[cursor] = key
-    order.append(cursor)
-    bytes += key.count
-    while order.count - head > Self.keptMax || bytes > Self.keyBytesMax, head < order.count {
-      bytes -= kept.removeValue(forKey: order[head])?.count ?? 0
-      head += 1
-    }
-    if head > Self.keptMax {
-      order.removeFirst(head)
-      head = 0
-    }
-    return cursor
-  }
 }

@@ -109,11 +109,6 @@ struct RedisWork: Sendable {
     replies[place] = reply
   }
 
-  /// Gives all that are without a reply the same.
-  mutating func fillReplies(_ reply: RESP.Reply) {
-    for place in replies.indices where replies[place] == nil { setReply(reply, at: place) }
-  }
-
   /// The answers of the first stage, in the order of their requests.
   func answerBytes() -> [UInt8] {
     var writer = ReplyWriter()

@@ -22,6 +22,15 @@ package enum RemoteWork: Hashable, Sendable {
     }
   }
 
+  var keys: [[UInt8]] {
+    switch self {
+    case .commands(let commands): commands.flatMap(\.keys)
+    case .transaction(let transaction): transaction.keys
+    case .versions(let keys): keys
+    case .keyspace: []
+    }
+  }
+
   /// The entry of the log that carries it out.
   var entry: [UInt8] {
     switch self {

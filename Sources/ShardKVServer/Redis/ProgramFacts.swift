@@ -1,0 +1,22 @@
+/// What INFO tells of the program, which only who runs the node knows.
+package struct ProgramFacts: Sendable {
+  package var version = ""
+  /// 40 hexadecimal digits that are new with each start.
+  package var runID = String(repeating: "0", count: 40)
+  package var processID: Int32 = 0
+  package var operatingSystem = ""
+
+  package init() {}
+}
+
+/// What the process uses, as the system says; bytes, and seconds of processors.
+package struct ProcessMeasure: Sendable {
+  package var usedMemory: Int64 = 0
+  package var residentMemory: Int64 = 0
+  package var peakMemory: Int64 = 0
+  package var machineMemory: Int64 = 0
+  package var systemSeconds = 0.0
+  package var userSeconds = 0.0
+
+  package init() {}
+}
