@@ -74,6 +74,10 @@ extension RaftNode {
   /// Everything up to here is in this replica's own journal, synced.
   package var durableIndex: LogIndex { durable }
 
+  /// Whether this leader's election is on a disk, so that no other can be elected in its term. One
+  /// that won alone says nothing to anybody before.
+  package var isElected: Bool { standing == .leader && !leadership.isHeld }
+
   /// Whether this is a leader that has committed an entry of its own term, so that it knows of
   /// everything that was committed before it.
   package var isReadyToServe: Bool {

@@ -200,6 +200,23 @@ import Testing
     #expect(bench.node.commitIndex == LogIndex(2) && bench.node.isRemoved)
   }
 
+  /// Who wins alone leads at once, but its election counts only when it is on the disk: the entry
+  /// that made it the only voter may be lost with it, and others be elected in the same term.
+  @Test func anElectionThatWasWonAloneCountsOnceItIsSynced() {
+    let entry = Entry(
+      id: Bench.id(1, 1), kind: .membership, stamp: 0, payload: membership([1]).encoded())
+    var bench = Bench(entries: [entry], term: 1)
+    while bench.node.role != .leader { bench.tick(1, syncs: false) }
+    #expect(!bench.node.isElected && bench.sent.isEmpty && bench.sentAfterSync.isEmpty)
+    var synced = Bench(entries: [entry], term: 1)
+    while synced.node.role != .leader { synced.tick(1) }
+    #expect(synced.node.isElected)
+
+    var several = Bench(entries: Bench.entries([1]), term: 1)
+    several.win(syncs: false)
+    #expect(several.node.role == .leader && several.node.isElected, "the others have its votes")
+  }
+
   /// B27: one that was removed while it was away is told when it asks for votes, and then is quiet;
   /// a membership that takes it in again counts.
   @Test("§6, thesis §4.2.3 (B27): removed servers do not disturb")

@@ -1,7 +1,8 @@
 import Basics
 import Journal
-import Simulation
 import Testing
+
+@testable import Simulation
 
 struct SimulatedDiskTests {
   static func disk(_ effects: [FileEffect]) throws -> SimulatedDisk {
@@ -82,6 +83,38 @@ struct SimulatedDiskTests {
       if Set(parts.flatMap { $0 }).count == 2 { torn += 1 }
     }
     #expect(torn > 5)
+  }
+
+  /// A write that goes astray is missing at its place and damages another, but leaves the end of a
+  /// file alone, which nobody could tell from a write that was torn.
+  @Test func writesGoAstrayBeforeTheEndOfAFile() throws {
+    let sector = SimulatedDisk.sectorBytes
+    var disk = SimulatedDisk()
+    disk.remembersWrites = true
+    try disk.execute(.create("a"))
+    try disk.execute(.create("b"))
+    try disk.execute(.syncFolder)
+    for number in 0..<6 {
+      for name in ["a", "b"] {
+        let bytes = [UInt8](repeating: UInt8(number + 1), count: 100)
+        try disk.execute(.write(name, offset: UInt64(number * sector), bytes: bytes))
+        try disk.execute(.sync(name))
+      }
+    }
+    var astray = 0
+    for seed in 0..<300 {
+      var broken = disk
+      var generator = SeededGenerator(seed: UInt64(seed))
+      guard broken.misdirectWrite(&generator) != nil else { continue }
+      astray += 1
+      for name in ["a", "b"] {
+        let before = try #require(disk.contents(of: name))
+        let after = try #require(broken.contents(of: name))
+        #expect(after.count == before.count)
+        #expect(after.suffix(100).allSatisfy { $0 == 6 }, "seed \(seed)")
+      }
+    }
+    #expect(astray > 100)
   }
 
   @Test func impossibleOrdersAreRefused() throws {

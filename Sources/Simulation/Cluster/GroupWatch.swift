@@ -36,6 +36,8 @@ package struct NodeObservation: Sendable {
   package var sending: LogIndex?
   /// It may answer reads without asking anybody.
   package var holdsLease: Bool
+  /// It leads, and no power cut can take its election back.
+  package var isElected: Bool
   /// It leads, and an entry of its own term is committed.
   package var isReadyToServe: Bool
   /// Messages of other replicas since it started.
@@ -70,6 +72,8 @@ package final class GroupWatch {
   private let fail: (String) -> Void
 
   /// The host that led in a term.
+  /// The terms that somebody led, or would have led if the power had not been cut.
+  @exclusivity(unchecked) private var ledTerms: Set<UInt64> = []
   @exclusivity(unchecked) private var leaderOfTerm: [UInt64: HostLife] = [:]
   /// Term and checksum of the command at an index, as the first replica applied it; 0 where nobody
   /// applied a command.
@@ -144,17 +148,17 @@ package final class GroupWatch {
     {
       fail("\(name) \(problem)")
     }
-    if observation.role == .leader {
+    if observation.role == .leader, ledTerms.insert(observation.term.rawValue).inserted {
+      leaderChanges += 1
+      didElect?(host)
+    }
+    if observation.isElected {
       let leader = leaderOfTerm.updateValue(life, forKey: observation.term.rawValue)
-      if leader == nil {
-        leaderChanges += 1
-        didElect?(host)
-      }
       if let leader, leader != life {
         fail("\(leader) and \(life) (\(name)) both led in term \(observation.term)")
       }
-      if observation.leadsAsStranger { checkStranger(observation, name) }
     }
+    if observation.leadsAsStranger { checkStranger(observation, name) }
     if let before {
       if observation.term < before.term || observation.commitIndex < before.commitIndex
         || observation.appliedIndex < before.appliedIndex

@@ -102,7 +102,7 @@ extension NodeObservation {
       firstIndex: node.raft.firstIndex, snapshotIndex: node.raft.snapshot.index,
       sending: node.raft.snapshotSent,
       holdsLease: node.raft.holdsLease,
-      isReadyToServe: node.raft.isReadyToServe,
+      isElected: node.raft.isElected, isReadyToServe: node.raft.isReadyToServe,
       messagesReceived: node.counters.messagesReceived)
   }
 }

@@ -29,9 +29,14 @@ extension SimulatedCluster {
   func changesAreSafe(in group: Int) -> UInt64 { lostAt[group].map { $0 + 1_500_000_000 } ?? 0 }
 
   /// Whether a change that was asked for may still be on its way to the leader, so that nobody
-  /// knows yet who will be needed.
+  /// knows yet who will be needed. It waits behind a link that is cut, and in the mail of a process
+  /// that is stopped or waits for its disk, longer than in any other place.
   private func isAskedToChange(_ group: Int) -> Bool {
-    changeAskedAt[group].map { simulator.now < $0 + 500_000_000 } ?? false
+    guard let asked = changeAskedAt[group] else { return false }
+    let isHeldUp =
+      simulator.network.hasCuts
+      || replicas.contains { $0.group == group && ($0.host.isPaused || $0.host.sync != nil) }
+    return simulator.now < asked + (isHeldUp ? 15_000_000_000 : 500_000_000)
   }
 
   /// Whether a replica that is down may lose its disk, without anything that was acknowledged being

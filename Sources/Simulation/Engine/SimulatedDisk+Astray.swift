@@ -30,8 +30,9 @@ extension SimulatedDisk {
 
   /// Makes one of the last writes one that went astray: its place is as it was before, and its
   /// bytes stand elsewhere, in the same file or another. Nobody can tell that of the very last
-  /// write, which looks as if it had never been ordered: so a later one to the same file is still
-  /// there, ordered after a sync.
+  /// write to a file, which looks as if it had never been ordered, nor whether it is torn or was
+  /// written over: so in both places a later one to the same file is still there, ordered after a
+  /// sync.
   ///
   /// To be called after ``crash(_:)``, when nothing is pending.
   /// - Returns: what happened; `nil` if there is no such write.
@@ -57,12 +58,25 @@ extension SimulatedDisk {
     if other.file == place, other.offset < files[place].content.count, generator.chance(0.3) {
       offset = other.offset
     }
+    guard isOld(offset..<min(offset + write.bytes.count, files[place].content.count), in: place)
+    else { return nil }
     let missing = [UInt8](repeating: 0, count: write.bytes.count - write.before.count)
     put(write.before + missing, at: write.offset, in: write.file)
     put(write.bytes, at: offset, in: place)
     let from = name(of: write.file) ?? "?"
     remembered = []
     return "\(write.bytes.count) bytes for \(from) at \(write.offset) are in \(target) at \(offset)"
+  }
+
+  /// Whether something behind these bytes was written and is there, after a sync that covers them.
+  private func isOld(_ range: Range<Int>, in file: Int) -> Bool {
+    let writes = remembered.filter { $0.file == file }
+    let syncs =
+      writes.filter { $0.offset < range.upperBound && $0.end > range.lowerBound }
+      .map(\.syncs).max() ?? -1
+    return writes.contains {
+      $0.offset >= range.upperBound && $0.syncs > syncs && isThere($0)
+    }
   }
 
   private func name(of file: Int) -> String? {

@@ -73,6 +73,8 @@ package struct SimulatedNetwork {
 
   package mutating func cut(from: Int, to: Int) { isCut[from * hosts.count + to] = true }
 
+  package var hasCuts: Bool { isCut.contains(true) }
+
   package func isCut(from: Int, to: Int) -> Bool { isCut[from * hosts.count + to] }
 
   /// Opens every way; what waited arrives soon.
