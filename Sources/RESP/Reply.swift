@@ -1,6 +1,6 @@
 /// One reply as a value. In RESP2 the kinds that it lacks are written as the nearest it has, as
 /// Redis does.
-package indirect enum Reply: Hashable, Sendable {
+package enum Reply: Hashable, Sendable {
   /// A short text without line ends.
   case simple([UInt8])
   /// A code word and a text, without line ends.

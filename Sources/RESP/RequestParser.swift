@@ -22,6 +22,8 @@ package struct RequestParser: Sendable {
   /// The announced length of the argument being read.
   private var argumentLength: Int?
   private var arguments: [[UInt8]] = []
+  /// The first argument of the request before, which is often that of the next, too.
+  private var name: [UInt8] = []
   private var requestBytes = 0
   private var failure: ProtocolError?
 
@@ -97,6 +99,7 @@ package struct RequestParser: Sendable {
     else { throw .badArgumentCount }
     guard count <= limits.argumentsMax else { throw .strangersArgumentCount }
     argumentsLeft = max(0, Int(count))
+    arguments.reserveCapacity(min(argumentsLeft, Self.argumentsReserved))
     return true
   }
 
@@ -116,7 +119,13 @@ package struct RequestParser: Sendable {
       argumentLength = Int(length)
     }
     guard let length = argumentLength, buffer.count - offset >= length + 2 else { return false }
-    arguments.append(Array(buffer[offset..<offset + length]))
+    let argument = buffer[offset..<offset + length]
+    if arguments.isEmpty, length <= Self.nameBytesKept {
+      if !name.elementsEqual(argument) { name = Array(argument) }
+      arguments.append(name)
+    } else {
+      arguments.append(Array(argument))
+    }
     requestBytes += length + RequestLimits.argumentUpkeepBytes
     moveOn(to: offset + length + 2)
     argumentLength = nil
@@ -152,12 +161,18 @@ package struct RequestParser: Sendable {
     isLineEndless = false
   }
 
+  private static let nameBytesKept = 16
+  /// Most requests have no more.
+  private static let argumentsReserved = 4
+
   /// What Redis' own limit for a value is; only a stranger's error text depends on it.
   private static let strangersLengthMax = 512 << 20
 
   private static func isOfAnotherProtocol(_ request: [[UInt8]]) -> Bool {
     guard let name = request.first, name.count == 4 || name.count == 5 else { return false }
-    let folded = name.map { (0x41...0x5A) ~= $0 ? $0 | 0x20 : $0 }
-    return folded == Array("post".utf8) || folded == Array("host:".utf8)
+    func isName(_ text: String) -> Bool {
+      name.elementsEqual(text.utf8) { ((0x41...0x5A) ~= $0 ? $0 | 0x20 : $0) == $1 }
+    }
+    return isName("post") || isName("host:")
   }
 }

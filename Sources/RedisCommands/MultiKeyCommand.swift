@@ -69,6 +69,13 @@ package enum MultiKeyCommand: Hashable, Sendable {
 
     init(_ reply: Reply) { self.reply = reply }
 
+    /// That of a command on one key.
+    package init(_ outcome: KeyOutcome) {
+      reply = outcome.reply
+      if case .none = outcome.change { return }
+      changes = [Change(place: 0, change: outcome.change)]
+    }
+
     init(_ reply: Reply, _ changes: [(Int, KeyChange)]) {
       self.reply = reply
       self.changes = changes.map { Change(place: $0.0, change: $0.1) }

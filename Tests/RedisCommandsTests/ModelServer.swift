@@ -18,7 +18,7 @@ struct ModelServer: ServerFacts {
   func otherClients() -> [ClientDescription] { others }
   func information() -> InfoFacts { facts }
   func clusterMap() -> ClusterMap { map }
-  func refusal(of keys: [[UInt8]], mayBeStale: Bool, isAsking: Bool) -> CommandError? {
+  func refusal(of keys: KeySlots, mayBeStale: Bool, isAsking: Bool) -> CommandError? {
     settings.isCluster ? map.refusal(of: keys, mayBeStale: mayBeStale) : nil
   }
 

@@ -18,7 +18,8 @@ struct ModelStore {
   mutating func run(_ request: [[UInt8]]) -> Reply {
     do throws(CommandError) {
       let description = try CommandTable.standard.command(for: request)
-      let command = try RedisRequest(description, request, limit: Self.limit)
+      let command = try RedisRequest(
+        description, description.keys(in: request), limit: Self.limit)
       guard case .keyed(let keyed) = command else { return .error("ERR not on keys") }
       return run(keyed)
     } catch {

@@ -76,7 +76,9 @@ import Testing
     let map = map(own: "b")
     let own = key(0...99)
     func text(_ keys: [[UInt8]], _ map: ClusterMap, stale: Bool = false) -> String? {
-      map.refusal(of: keys, mayBeStale: stale).map { String(decoding: $0.text, as: UTF8.self) }
+      map.refusal(of: KeySlots(of: keys), mayBeStale: stale).map {
+        String(decoding: $0.text, as: UTF8.self)
+      }
     }
     #expect(text([own], map) == nil)
     #expect(text([own, own], map) == nil)

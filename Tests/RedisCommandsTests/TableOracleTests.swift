@@ -90,7 +90,9 @@ extension AgainstRedis {
     private func answer(_ request: [[UInt8]]) throws -> Reply {
       do throws(CommandError) {
         let command = try CommandTable.standard.command(for: request)
-        guard case .server(.command(let query)) = try RedisRequest(command, request, limit: 1 << 20)
+        guard
+          case .server(.command(let query)) = try RedisRequest(
+            command, command.keys(in: request), limit: 1 << 20)
         else { return .null }
         return query.reply(.standard)
       } catch {

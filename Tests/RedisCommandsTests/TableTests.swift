@@ -70,7 +70,7 @@ import Testing
         let count = max(abs(command.arity), names.count)
         let request = names + Array(repeating: [0x31], count: count - names.count)
         do throws(CommandError) {
-          _ = try RedisRequest(command, request, limit: 1 << 20)
+          _ = try RedisRequest(command, command.keys(in: request), limit: 1 << 20)
         } catch {
           let text = String(decoding: error.text, as: UTF8.self)
           #expect(!text.contains("is in the table"), "\(command.name): \(text)")
@@ -87,7 +87,30 @@ import Testing
   ])
   func keysAreFoundByTheirPlaces(line: String, keys: [String]) throws {
     let command = try CommandTable.standard.command(for: words(line))
-    #expect(command.keys(in: words(line)) == keys.map { Array($0.utf8) })
+    #expect(Array(command.keys(in: words(line))) == keys.map { Array($0.utf8) })
+  }
+
+  /// ``CommandKeys`` is a view that takes the specs of a command for one.
+  @Test func theSpecsOfACommandMakeOneSequence() {
+    for container in CommandTable.standard.commands {
+      for command in [container] + container.subcommands where !command.keys.isEmpty {
+        for count in abs(command.arity)..<abs(command.arity) + 5
+        where command.accepts(argumentCount: count) {
+          let request = (0..<count).map { [UInt8($0)] }
+          let places = command.keys.flatMap { $0.places(argumentCount: count) }
+          #expect(
+            command.keys(in: request).map { Int($0[0]) } == places, "\(command.name) \(count)")
+        }
+      }
+    }
+  }
+
+  @Test func slotsOfKeysAreTold() {
+    func slots(_ keys: String...) -> KeySlots { KeySlots(of: keys.map { Array($0.utf8) }) }
+    #expect(slots() == .none)
+    #expect(slots("foo") == .one(12182))
+    #expect(slots("foo", "{foo}bar", "foo") == .one(12182))
+    #expect(slots("foo", "{foo}bar", "bar", "foo") == .several(first: 12182))
   }
 
   @Test func summariesAreOneSentence() {

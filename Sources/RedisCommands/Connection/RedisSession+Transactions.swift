@@ -138,7 +138,8 @@ extension RedisSession {
     of keys: [[UInt8]], _ mayBeStale: Bool, _ facts: some ServerFacts
   ) throws(CommandError) {
     guard !keys.isEmpty,
-      let refusal = facts.refusal(of: keys, mayBeStale: mayBeStale, isAsking: isAsking)
+      let refusal = facts.refusal(
+        of: KeySlots(of: keys), mayBeStale: mayBeStale, isAsking: isAsking)
     else { return }
     discard()
     throw refusal
@@ -150,8 +151,8 @@ extension RedisSession {
   ) -> Item {
     do throws(CommandError) {
       try Self.checkCluster(queued.description, settings)
-      let request = try RedisRequest(
-        queued.description, queued.arguments, limit: settings.valueBytesMax)
+      let keys = queued.description.keys(in: queued.arguments)
+      let request = try RedisRequest(queued.description, keys, limit: settings.valueBytesMax)
       guard case .keyed(let command) = request else { return .local(request) }
       if case .refused(let error) = command.operation { throw error }
       commands.append(command)

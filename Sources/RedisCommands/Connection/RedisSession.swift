@@ -135,8 +135,9 @@ package struct RedisSession: Sendable {
       return decided
     }
     let description: CommandDescription
+    let keys: CommandKeys
     do throws(CommandError) {
-      description = try admit(arguments, facts)
+      (description, keys) = try admit(arguments, facts)
     } catch {
       return reject(error, arguments)
     }
@@ -150,18 +151,19 @@ package struct RedisSession: Sendable {
       }
     }
     do throws(CommandError) {
-      let limit = facts.settings.valueBytesMax
-      try Self.checkCluster(description, facts.settings)
-      return try carryOut(RedisRequest(description, arguments, limit: limit), description, facts)
+      let settings = facts.settings
+      try Self.checkCluster(description, settings)
+      return try carryOut(
+        RedisRequest(description, keys, limit: settings.valueBytesMax), description, facts)
     } catch {
       return .error(error)
     }
   }
 
-  /// The command, if it may be asked for now. In Redis' order (processCommand in server.c): known,
-  /// number of arguments, log-in, place of the keys.
+  /// The command, if it may be asked for now, and its keys. In Redis' order (processCommand in
+  /// server.c): known, number of arguments, log-in, place of the keys.
   private mutating func admit(_ arguments: [[UInt8]], _ facts: some ServerFacts)
-    throws(CommandError) -> CommandDescription
+    throws(CommandError) -> (CommandDescription, CommandKeys)
   {
     let description = try CommandTable.standard.command(for: arguments)
     command = description.name
@@ -171,12 +173,13 @@ package struct RedisSession: Sendable {
     if description.name == "debug", !facts.settings.allowsDebug {
       throw CommandError("ERR DEBUG command not allowed: this server was started without it")
     }
-    guard !description.keys.isEmpty else { return description }
+    let keys = description.keys(in: arguments)
+    guard !keys.isEmpty else { return (description, keys) }
     let refusal = facts.refusal(
-      of: description.keys(in: arguments),
-      mayBeStale: isReadOnly && description.flags.contains(.readOnly), isAsking: isAsking)
+      of: keys.slots, mayBeStale: isReadOnly && description.flags.contains(.readOnly),
+      isAsking: isAsking)
     if let refusal { throw refusal }
-    return description
+    return (description, keys)
   }
 
   /// A refusal before a command was read breaks a transaction, and one of EXEC ends it.

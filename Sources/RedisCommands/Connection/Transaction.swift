@@ -2,7 +2,7 @@ import RESP
 
 /// What EXEC carries out at one moment: the commands on the keys of one shard in their order, each
 /// seeing what those before it did, on the condition that no watched key has changed.
-package struct Transaction: Hashable, Sendable {
+package struct Transaction: Equatable, Sendable {
   /// A key as WATCH saw it.
   package struct Watched: Hashable, Sendable {
     package let key: [UInt8]

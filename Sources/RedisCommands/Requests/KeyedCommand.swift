@@ -1,9 +1,10 @@
 import RESP
 
 /// A command on the keys of one shard, as a store carries it out and a log keeps it. The arguments
-/// say everything: parsed again, on every replica, they give the same.
-package struct KeyedCommand: Hashable, Sendable {
-  package enum Operation: Hashable, Sendable {
+/// say everything: parsed again, on every replica, they give the same. Immutable, and shared by
+/// reference, so that it is not copied on its way.
+package final class KeyedCommand: Sendable {
+  package enum Operation: Sendable {
     case single(StringCommand)
     case multiple(MultiKeyCommand)
     case inspection(InspectionCommand)
@@ -12,23 +13,21 @@ package struct KeyedCommand: Hashable, Sendable {
     case refused(CommandError)
   }
 
-  /// As the client sent them, the command's name first.
-  package let arguments: [[UInt8]]
-  /// In the order of the arguments; at least one.
-  package let keys: [[UInt8]]
+  /// At least one.
+  package let keys: CommandKeys
   package let isWrite: Bool
   package let operation: Operation
 
   /// The command of a request that the table knows; `nil` if it has no keys. `limit` bounds a
   /// value, in bytes.
-  package init?(_ description: CommandDescription, _ arguments: [[UInt8]], limit: Int) {
+  package init?(_ description: CommandDescription, _ keys: CommandKeys, limit: Int) {
     // WATCH has keys, but concerns the connection.
     guard !description.keys.isEmpty, description.group != .transactions else { return nil }
-    self.arguments = arguments
-    keys = description.keys(in: arguments)
+    self.keys = keys
     isWrite = description.flags.contains(.write)
     do throws(CommandError) {
       let name = description.name
+      let arguments = keys.arguments
       if let command = try StringCommand(name, arguments, limit: limit) {
         operation = .single(command)
       } else if let command = try MultiKeyCommand(name, arguments) {
@@ -44,10 +43,13 @@ package struct KeyedCommand: Hashable, Sendable {
   }
 
   /// The command of arguments that come from a log: `nil` when they are none.
-  package init?(logged arguments: [[UInt8]], limit: Int) {
+  package convenience init?(logged arguments: [[UInt8]], limit: Int) {
     guard let description = try? CommandTable.standard.command(for: arguments) else { return nil }
-    self.init(description, arguments, limit: limit)
+    self.init(description, description.keys(in: arguments), limit: limit)
   }
+
+  /// As the client sent them, the command's name first.
+  package var arguments: [[UInt8]] { keys.arguments }
 
   /// Whether it depends on more of its keys than whether they are there, and how long. If not, it
   /// may be given empty values.
@@ -67,15 +69,19 @@ package struct KeyedCommand: Hashable, Sendable {
   {
     switch operation {
     case .single(let command):
-      let outcome = command.apply(to: stored.first ?? nil, now: now, limit: limit)
-      if case .none = outcome.change { return .init(outcome.reply) }
-      return .init(outcome.reply, [(0, outcome.change)])
+      return .init(command.apply(to: stored.first ?? nil, now: now, limit: limit))
     case .multiple(let command):
-      return command.apply(keys: keys, stored: stored, now: now, limit: limit)
+      return command.apply(keys: Array(keys), stored: stored, now: now, limit: limit)
     case .inspection(let command):
       let current = stored.first ?? nil
       return .init(command.reply(current.flatMap { $0.isAlive(at: now) ? $0 : nil }))
     case .refused(let error): return .init(.error(error.text))
     }
+  }
+}
+
+extension KeyedCommand: Equatable {
+  package static func == (one: KeyedCommand, other: KeyedCommand) -> Bool {
+    one.arguments == other.arguments
   }
 }

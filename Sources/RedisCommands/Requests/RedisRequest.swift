@@ -1,7 +1,7 @@
 import RESP
 
 /// A request whose arguments were read.
-package enum RedisRequest: Hashable, Sendable {
+package enum RedisRequest: Equatable, Sendable {
   case keyed(KeyedCommand)
   case keyspace(KeyspaceCommand)
   case transaction(TransactionCommand)
@@ -10,11 +10,12 @@ package enum RedisRequest: Hashable, Sendable {
 
   /// The request of a command that the table knows, with a number of arguments that it allows.
   /// `limit` bounds a value, in bytes. Throws what Redis answers to arguments that it cannot read.
-  package init(_ description: CommandDescription, _ arguments: [[UInt8]], limit: Int)
+  package init(_ description: CommandDescription, _ keys: CommandKeys, limit: Int)
     throws(CommandError)
   {
     let name = description.name
-    if let command = KeyedCommand(description, arguments, limit: limit) {
+    let arguments = keys.arguments
+    if let command = KeyedCommand(description, keys, limit: limit) {
       self = .keyed(command)
     } else if let command = try KeyspaceCommand(name, arguments) {
       self = .keyspace(command)

@@ -1,8 +1,9 @@
 import Basics
 import ShardMap
 
-/// Who has which slots, as clients are told: groups, their nodes, and who leads.
-package struct ClusterMap: Hashable, Sendable {
+/// Who has which slots, as clients are told: groups, their nodes, and who leads. Immutable, and
+/// shared by reference, so that a request does not copy it.
+package final class ClusterMap: Sendable {
   package struct Node: Hashable, Sendable {
     /// 40 hexadecimal digits, which stay with the node.
     package var id: String
@@ -56,6 +57,10 @@ package struct ClusterMap: Hashable, Sendable {
   package let own: String
   /// For each slot one more than the place of its group; 0 for a slot that nobody has.
   private let owners: [UInt16]
+  /// The place of the group that the node is one of.
+  private let ownGroup: Int?
+  /// It leads it.
+  private let isLeader: Bool
 
   package init(groups: [Group], epoch: UInt64, own: String) {
     func first(_ group: Group) -> Int { group.slots.first?.lowerBound ?? ShardLayout.slotCount }
@@ -72,34 +77,41 @@ package struct ClusterMap: Hashable, Sendable {
     self.epoch = epoch
     self.own = own
     self.owners = owners
+    ownGroup = sorted.firstIndex { $0.nodes.contains { $0.id == own } }
+    if let group = ownGroup.map({ sorted[$0] }), let leader = group.leader {
+      isLeader = group.nodes[leader].id == own
+    } else {
+      isLeader = false
+    }
   }
 
-  package func group(ofSlot slot: Int) -> Group? {
+  /// The place of the group that has a slot.
+  private func owner(ofSlot slot: Int) -> Int? {
     guard owners.indices.contains(slot), owners[slot] > 0 else { return nil }
-    return groups[Int(owners[slot]) - 1]
+    return Int(owners[slot]) - 1
   }
 
-  /// Whether all keys are of one slot, as Redis asks of those of one request.
-  package func isOneSlot(_ keys: [[UInt8]]) -> Bool {
-    guard keys.count > 1, let first = keys.first.map(ShardLayout.slot) else { return true }
-    return keys.dropFirst().allSatisfy { ShardLayout.slot(of: $0) == first }
-  }
+  /// Whether the slot is of the group that the node which answers is one of.
+  package func isOwn(slot: Int) -> Bool { ownGroup != nil && owner(ofSlot: slot) == ownGroup }
 
   /// Why this node does not answer a request for these keys, or `nil`. `mayBeStale`: the client
   /// lets replicas answer. In Redis' order (getNodeByQuery in cluster.c): a slot that nobody has,
   /// keys of several slots, another node.
-  package func refusal(of keys: [[UInt8]], mayBeStale: Bool) -> CommandError? {
-    guard let first = keys.first else { return nil }
-    let slot = ShardLayout.slot(of: first)
-    guard let group = group(ofSlot: slot) else {
+  package func refusal(of keys: KeySlots, mayBeStale: Bool) -> CommandError? {
+    let slot: Int
+    switch keys {
+    case .none: return nil
+    case .one(let one): slot = one
+    case .several(let first): slot = first
+    }
+    guard let owner = owner(ofSlot: slot) else {
       return CommandError("CLUSTERDOWN Hash slot not served")
     }
-    guard isOneSlot(keys) else { return .crossSlot }
-    if mayBeStale, group.nodes.contains(where: { $0.id == own }) { return nil }
-    guard let leader = group.leader.map({ group.nodes[$0] }) else {
+    if case .several = keys { return .crossSlot }
+    if owner == ownGroup, isLeader || mayBeStale { return nil }
+    guard let leader = groups[owner].leader.map({ groups[owner].nodes[$0] }) else {
       return CommandError("CLUSTERDOWN The cluster is down")
     }
-    if leader.id == own { return nil }
     return CommandError("MOVED \(slot) \(leader.host):\(leader.port)")
   }
 }

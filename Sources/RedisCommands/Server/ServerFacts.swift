@@ -16,7 +16,7 @@ package protocol ServerFacts {
   func clusterMap() -> ClusterMap
   /// Why this server cannot carry a command on these keys out, or `nil`: they are of several
   /// shards, or another node has them. `mayBeStale`: the client takes a replica's answer.
-  func refusal(of keys: [[UInt8]], mayBeStale: Bool, isAsking: Bool) -> CommandError?
+  func refusal(of keys: KeySlots, mayBeStale: Bool, isAsking: Bool) -> CommandError?
 }
 
 /// What does not change while a server runs.

@@ -13,6 +13,7 @@ package final class CommandDescription: Sendable {
   package let since: String
   package let categories: Categories
   package let keys: [KeySpec]
+  let keyRange: (first: Int, last: Int, step: Int)
   package let tips: [Tip]
   package let deprecation: Deprecation?
   /// Not meant for applications.
@@ -37,6 +38,7 @@ package final class CommandDescription: Sendable {
     self.categories = categories.union(
       Categories(flags: flags, group: subcommands.isEmpty ? group : .server))
     self.keys = keys
+    keyRange = Self.keyRange(keys)
     self.tips = tips
     deprecation = deprecated
     self.isInternal = isInternal

@@ -61,17 +61,9 @@ package struct KeySpec: Hashable, Sendable {
 }
 
 extension CommandDescription {
-  /// The keys of a request that has enough arguments, in their order.
-  package func keys(in arguments: [[UInt8]]) -> [[UInt8]] {
-    var result: [[UInt8]] = []
-    for spec in keys {
-      for place in spec.places(argumentCount: arguments.count) { result.append(arguments[place]) }
-    }
-    return result
-  }
-
-  /// First key, last key and step, for clients that do not know specs: 0, 0, 0 without keys.
-  var keyRange: (first: Int, last: Int, step: Int) {
+  /// First key, last key and step of all specs together, which clients know that do not know specs:
+  /// 0, 0, 0 without keys. A negative last key is counted from the end, -1 being the last argument.
+  static func keyRange(_ keys: [KeySpec]) -> (first: Int, last: Int, step: Int) {
     guard let first = keys.first, let last = keys.last else { return (0, 0, 0) }
     return (first.first, last.last < 0 ? last.last : last.first + last.last, first.step)
   }

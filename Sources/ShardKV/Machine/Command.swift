@@ -5,7 +5,7 @@ import ShardMap
 
 extension ShardGroupMachine {
   /// What stands in the log of a shard group.
-  package enum Command: Hashable, Sendable {
+  package enum Command: Equatable, Sendable {
     case write(WriteID, key: [UInt8], WriteOperation)
     /// Goes on to the next configuration.
     case adopt(Configuration)

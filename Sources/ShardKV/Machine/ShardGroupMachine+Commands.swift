@@ -27,13 +27,18 @@ extension ShardGroupMachine {
     return worst
   }
 
+  /// Whether a shard of these keys is still to come, and all of them are this group's.
+  package func mustWait(for keys: @autoclosure () -> [[UInt8]]) -> Bool {
+    !arriving.isEmpty && standing(of: keys()) == .awaited
+  }
+
   /// Answers commands of which none writes, by the applied state as it is at `now`, which is not
   /// before ``clock``. Whether that state is new enough is for Raft to say, and whether a key is
   /// gone that was there at ``clock`` for ``hasDeadline(of:before:)``.
   package func answer(_ commands: [KeyedCommand], now: UInt64) -> [CommandOutcome] {
     var budget = ReplyBudget(limits.replyBytesMax)
     return commands.map { command in
-      let place = place(of: command.keys)
+      let place = place(of: layout.shard(of: command.keys))
       guard case .shard(let shard) = place else { return place.outcome }
       return .reply(outcome(of: command, in: shard, now: now, &budget).reply)
     }
@@ -60,9 +65,9 @@ extension ShardGroupMachine {
 
   /// Whether one of these keys is there at ``clock`` and no more at `now`: then only the log may
   /// say that it is gone, lest another leader with a slower clock shows it again.
-  package func hasDeadline(of keys: [[UInt8]], before now: UInt64) -> Bool {
+  package func hasDeadline(of keys: @autoclosure () -> [[UInt8]], before now: UInt64) -> Bool {
     guard nextDeadline < now else { return false }
-    return keys.contains { key in
+    return keys().contains { key in
       let shard = layout.shard(of: key)
       guard canServe(shard), let marks = shards[shard.index].keys.marks(of: key, now: clock)
       else { return false }
@@ -73,7 +78,7 @@ extension ShardGroupMachine {
   mutating func applyCommands(_ commands: [KeyedCommand]) -> [CommandOutcome] {
     var budget = ReplyBudget(limits.replyBytesMax)
     return commands.map { command in
-      let place = place(of: command.keys)
+      let place = place(of: layout.shard(of: command.keys))
       guard case .shard(let shard) = place else { return place.outcome }
       return .reply(carryOut(command, in: shard, &budget))
     }
@@ -127,11 +132,12 @@ extension ShardGroupMachine {
     }
   }
 
-  /// Without keys it is any shard.
   private func place(of keys: [[UInt8]]) -> Place {
-    guard let first = keys.first else { return .shard(0) }
-    let shard = layout.shard(of: first)
-    guard keys.dropFirst().allSatisfy({ layout.shard(of: $0) == shard }) else { return .crossing }
+    keys.isEmpty ? .shard(0) : place(of: layout.shard(ofAll: keys))
+  }
+
+  private func place(of shard: ShardID?) -> Place {
+    guard let shard else { return .crossing }
     switch standing(of: shard) {
     case .served: return .shard(shard.index)
     case .awaited: return .awaited
@@ -167,7 +173,6 @@ extension ShardGroupMachine {
   private func outcome(
     of command: KeyedCommand, in shard: Int, now: UInt64, _ budget: inout ReplyBudget
   ) -> (reply: Reply, changes: [MultiKeyCommand.Outcome.Change]) {
-    let keys = shards[shard].keys
     guard command.keys.allSatisfy({ $0.count <= Limits.keyBytesMax }) else {
       return (
         budget.admit(.error("ERR the key is longer than \(Limits.keyBytesMax) bytes")), []
@@ -176,16 +181,24 @@ extension ShardGroupMachine {
     // The one answer that may be far longer than all that is stored: a key may be named often.
     if case .multiple(.get) = command.operation {
       let bytes = command.keys.reduce(MachineLimits.replyUpkeepBytes) { sum, key in
-        sum + MachineLimits.replyUpkeepBytes + (keys.valueBytes(of: key, now: now) ?? 0)
+        sum + MachineLimits.replyUpkeepBytes
+          + (shards[shard].keys.valueBytes(of: key, now: now) ?? 0)
       }
       guard budget.fits(bytes) else { return (budget.refusal, []) }
     }
     let looksAtValues = command.looksAtValues
-    let stored = command.keys.map { key in
-      keys.stored(key, withValue: looksAtValues, now: now)
+    let outcome: MultiKeyCommand.Outcome
+    if case .single(let single) = command.operation {
+      let stored = shards[shard].keys.stored(
+        command.keys[0], withValue: looksAtValues, now: now)
+      outcome = MultiKeyCommand.Outcome(
+        single.apply(to: stored, now: Int64(clamping: now), limit: Limits.valueBytesMax))
+    } else {
+      let stored = command.keys.map { key in
+        shards[shard].keys.stored(key, withValue: looksAtValues, now: now)
+      }
+      outcome = command.apply(stored, now: Int64(clamping: now), limit: Limits.valueBytesMax)
     }
-    let outcome = command.apply(
-      stored, now: Int64(clamping: now), limit: Limits.valueBytesMax)
     let isTooLong = outcome.changes.contains { change in
       if case .put(let value) = change.change {
         value.bytes.count > Limits.valueBytesMax

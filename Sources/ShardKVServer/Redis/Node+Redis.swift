@@ -25,7 +25,7 @@ extension Node {
         )
         return closeRedis(client, "it sends while incomplete requests hold too much memory")
       }
-      settleRedis(client)
+      settleRedis(consume client)
     case .closed(let connection, _):
       outbox.drop(connection)
       if let client = redis.take(connection) { redis.remove(client) }
@@ -48,7 +48,7 @@ extension Node {
       refuseRedis(connection, String(decoding: RedisSettings.fullHouse, as: UTF8.self))
     } else {
       let client = redis.make(connection, from: from, to: ownRedisAddress, now: now.monotonic)
-      redis.putBack(client)
+      redis.putBack(consume client)
     }
   }
 
@@ -76,21 +76,21 @@ extension Node {
 
   /// Puts a client back that was taken out, or ends it if it is done.
   mutating func settleRedis(_ client: consuming RedisClient) {
-    if client.isClosing, client.work == nil { return closeRedis(client, nil) }
+    if client.isClosing, client.work.isIdle { return closeRedis(client, nil) }
     let isFull = client.parser.bufferedBytes > redis.settings.inputBytesMax
     // What is not complete has to go on coming; what waits behind other work does not.
-    let holds = isFull && (client.work != nil || client.hasMore)
+    let holds = isFull && (!client.work.isIdle || client.hasMore)
     if holds != client.isPaused {
       client.isPaused = holds
       effects.links.append(holds ? .pause(client.connection) : .resume(client.connection))
     }
-    let isPartial = client.work == nil && !client.hasMore && client.parser.bufferedBytes > 0
+    let isPartial = client.work.isIdle && !client.hasMore && client.parser.bufferedBytes > 0
     if !isPartial {
       client.partial = nil
     } else if client.partial == nil {
       client.partial = (now.monotonic, client.bytesReceived)
     }
-    redis.putBack(client)
+    redis.putBack(consume client)
   }
 
   /// Carries out what a client has asked for, as far as that is possible now.
@@ -98,50 +98,47 @@ extension Node {
     var requestsLeft = redis.settings.requestsPerTurnMax
     client.hasMore = false
     while true {
-      if client.work == nil {
+      if client.work.isIdle {
         guard !client.isClosing else { return }
         guard requestsLeft > 0 else {
           client.hasMore = true
           return redis.ready.append(client.connection)
         }
-        var work = redis.makeWork()
-        gather(&client, &work, &requestsLeft)
-        if work.isEmpty { return }
-        client.work = work
+        client.work.begin(redis.makeWorkNumber())
+        gather(&client, &requestsLeft)
+        if client.work.isEmpty { return }
+        client.work.stage = .commands
       }
       guard advance(&client) else { return }
     }
   }
 
   /// Reads requests until one has to stand alone, there is enough for one entry, or no more came.
-  private mutating func gather(
-    _ client: inout RedisClient, _ work: inout RedisWork, _ requestsLeft: inout Int
-  ) {
-    let settings = redis.settings
+  private mutating func gather(_ client: inout RedisClient, _ requestsLeft: inout Int) {
+    let commandsMax = redis.settings.batchCommandsMax
+    let bytesMax = redis.settings.batchBytesMax
     refreshClusterMap()
-    while work.commands.count < settings.batchCommandsMax, work.bytes < settings.batchBytesMax,
-      work.tail == nil, !client.isClosing, requestsLeft > 0
+    while client.work.commands.count < commandsMax, client.work.bytes < bytesMax,
+      client.work.tail == nil, !client.isClosing, requestsLeft > 0
     {
       do throws(ProtocolError) {
         guard let request = try client.parser.next() else { return }
         client.partial = nil
         requestsLeft -= 1
-        receive(request, of: &client, &work)
+        receive(request, of: &client)
       } catch {
         redis.counters.protocolErrors += 1
         effects.events.append(
           NodeEvent(.warning, "Redis client \(client.from) sent \(error.summary)"))
-        if let reply = error.reply { work.add([UInt8(ascii: "-")] + reply + [0x0D, 0x0A]) }
+        if let reply = error.reply { client.work.add([UInt8(ascii: "-")] + reply + [0x0D, 0x0A]) }
         client.isClosing = true
         // An end without a word is work, too, so that it comes behind what is under way.
-        if work.isEmpty { work.items.append(.bytes([])) }
+        if client.work.isEmpty { client.work.items.append(.bytes([])) }
       }
     }
   }
 
-  private mutating func receive(
-    _ request: [[UInt8]], of client: inout RedisClient, _ work: inout RedisWork
-  ) {
+  private mutating func receive(_ request: [[UInt8]], of client: inout RedisClient) {
     redis.counters.commands += 1
     client.lastRequestAt = now.monotonic
     let step = withFacts(client.link(at: now.monotonic)) { client.session.receive(request, $0) }
@@ -149,27 +146,27 @@ extension Node {
     let cost = request.reduce(0) { $0 + $1.count + RequestLimits.argumentUpkeepBytes }
     switch step.action {
     case .answer(let bytes):
-      work.add(bytes)
+      client.work.add(bytes)
       if !client.session.isAuthenticated { countPasswords(bytes, of: &client) }
     case .run(let command, let style, let mayBeStale):
       if command.isWrite, cost > redis.settings.writeBytesMax {
-        work.add(style.bytes(.error(Self.tooLong(redis.settings.writeBytesMax))))
+        client.work.add(style.bytes(.error(Self.tooLong(redis.settings.writeBytesMax))))
       } else {
-        work.bytes += cost
-        add(command, style, mayBeStale, to: &work)
+        client.work.bytes += cost
+        add(command, style, mayBeStale, to: &client.work)
       }
-    case .runOnAll(let command, let style): work.tail = .keyspace(command, style)
+    case .runOnAll(let command, let style): client.work.tail = .keyspace(command, style)
     case .watch(let keys):
-      if redis.settings.routing == .proxy, !areOfOneShard(keys) {
-        work.add(client.session.finishWatch(.failure(.crossSlot)))
+      if redis.settings.routing == .proxy, identity.layout.shard(ofAll: keys) == nil {
+        client.work.add(client.session.finishWatch(.failure(.crossSlot)))
       } else {
-        work.tail = .watch(keys)
+        client.work.tail = .watch(keys)
       }
-    case .commit(let transaction): work.tail = .commit(transaction)
+    case .commit(let transaction): client.work.tail = .commit(transaction)
     }
     carryOut(step.effects)
     if step.closes { client.isClosing = true }
-    if work.isEmpty { work.items.append(.bytes([])) }
+    if client.work.isEmpty { client.work.items.append(.bytes([])) }
   }
 
   /// Guessing takes a connection for each few guesses, and is seen in the log.
@@ -185,16 +182,11 @@ extension Node {
         .warning, "Redis client \(client.from) sent \(client.wrongPasswords) wrong passwords"))
   }
 
-  private func areOfOneShard(_ keys: [[UInt8]]) -> Bool {
-    guard let first = keys.first.map(identity.layout.shard) else { return true }
-    return keys.allSatisfy { identity.layout.shard(of: $0) == first }
-  }
-
   /// For clients that know nothing of clusters commands on keys of several shards are cut.
   private func add(
     _ command: KeyedCommand, _ style: ReplyStyle, _ mayBeStale: Bool, to work: inout RedisWork
   ) {
-    guard redis.settings.routing == .proxy, !areOfOneShard(command.keys) else {
+    guard redis.settings.routing == .proxy, identity.layout.shard(of: command.keys) == nil else {
       return work.add(command, style, mayBeStale: mayBeStale)
     }
     if let spread = SpreadCommand(
@@ -252,7 +244,7 @@ extension Node {
         if isOver(since, settings.requestMilliseconds + more) {
           late.append((client.connection, "its request did not become complete"))
         }
-      } else if settings.idleMilliseconds > 0, client.work == nil,
+      } else if settings.idleMilliseconds > 0, client.work.isIdle,
         isOver(client.lastRequestAt, settings.idleMilliseconds)
       {
         late.append((client.connection, "it was idle"))

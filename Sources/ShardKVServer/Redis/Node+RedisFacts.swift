@@ -11,9 +11,10 @@ import Wire
 /// could not be changed in place.
 struct NodeFacts<Service: NodeService>: ServerFacts where Service.Machine: Sendable {
   let node: UnsafePointer<Node<Service>>
+  /// Asked for with each request, so it stands here.
+  let settings: ServerSettings
   let link: ClientDescription.Link
 
-  var settings: ServerSettings { node.pointee.redis.server }
   var wallMicroseconds: Int64 {
     Int64(clamping: node.pointee.now.wall).multipliedClamped(by: 1_000)
   }
@@ -25,18 +26,18 @@ struct NodeFacts<Service: NodeService>: ServerFacts where Service.Machine: Senda
   func information() -> InfoFacts { node.pointee.redisInformation() }
   func clusterMap() -> ClusterMap { node.pointee.redis.map }
 
-  func refusal(of keys: [[UInt8]], mayBeStale: Bool, isAsking: Bool) -> CommandError? {
+  func refusal(of keys: KeySlots, mayBeStale: Bool, isAsking: Bool) -> CommandError? {
     // A proxy asks whoever has them.
     if node.pointee.redis.settings.routing == .proxy { return nil }
-    let map = node.pointee.redis.map
     // While nobody leads this group its requests wait.
-    if let first = keys.first, node.pointee.raft.leader == nil,
-      map.group(ofSlot: ShardLayout.slot(of: first))?.nodes.contains(where: { $0.id == map.own })
-        == true
-    {
-      return map.isOneSlot(keys) ? nil : .crossSlot
+    if node.pointee.raft.leader == nil {
+      switch keys {
+      case .one(let slot) where node.pointee.redis.map.isOwn(slot: slot): return nil
+      case .several(let first) where node.pointee.redis.map.isOwn(slot: first): return .crossSlot
+      default: break
+      }
     }
-    return map.refusal(of: keys, mayBeStale: mayBeStale)
+    return node.pointee.redis.map.refusal(of: keys, mayBeStale: mayBeStale)
   }
 }
 
@@ -52,7 +53,10 @@ extension Node {
   mutating func withFacts<Result>(
     _ link: ClientDescription.Link, _ body: (NodeFacts<Service>) -> Result
   ) -> Result {
-    withUnsafePointer(to: &self) { body(NodeFacts(node: $0, link: link)) }
+    let settings = redis.server
+    return withUnsafePointer(to: &self) {
+      body(NodeFacts(node: $0, settings: settings, link: link))
+    }
   }
 
   /// All clients but the one that is being served.

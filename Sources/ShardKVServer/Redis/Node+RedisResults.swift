@@ -21,20 +21,20 @@ extension Node {
   mutating func redisFinished(_ asker: Asker, _ result: RemoteResult) {
     guard var client = takeWaiting(asker) else { return }
     take(result, for: &client)
-    leaveReady(client)
+    leaveReady(consume client)
   }
 
   /// The read of a client's work is confirmed, and what it has to see is applied.
   mutating func redisConfirmed(_ asker: Asker) {
     guard var client = takeWaiting(asker) else { return }
     let time = raft.role == .leader ? raft.nextStamp() : 0
-    if let work = client.work, keys({ $0.hasDeadline(of: work.keys, before: time) }) == true {
+    if keys({ $0.hasDeadline(of: client.work.keys, before: time) }) == true {
       // A key lives no longer by the clocks of the group, but that is not in the log yet.
       redis.clockReaders.append(ClockReader(asker: asker, work: nil, time: time))
-      return redis.putBack(client)
+      return redis.putBack(consume client)
     }
     answer(&client, now: max(time, keys { $0.clock } ?? 0))
-    leaveReady(client)
+    leaveReady(consume client)
   }
 
   /// What became of a client's work that has no result.
@@ -48,7 +48,7 @@ extension Node {
     case .refused(.overloaded): fail(&client, Self.overloaded)
     default: fail(&client, CommandError("ERR this server could not carry it out: \(refusal)"))
     }
-    leaveReady(client)
+    leaveReady(consume client)
   }
 
   /// Another group did not do it, and did certainly not change anything.
@@ -59,33 +59,33 @@ extension Node {
     case .invalid: fail(&client, CommandError("ERR \(text)"))
     default: fail(&client, CommandError("TRYAGAIN nothing was changed: \(text)"))
     }
-    leaveReady(client)
+    leaveReady(consume client)
   }
 
   /// The client that waits for this very work.
   mutating func takeWaiting(_ asker: Asker) -> RedisClient? {
     guard let client = redis.take(asker.connection) else { return nil }
-    guard client.work?.number == asker.request, case .underWay? = client.work?.phase else {
-      redis.putBack(client)
+    guard client.work.number == asker.request, case .underWay = client.work.phase else {
+      redis.putBack(consume client)
       return nil
     }
     return client
   }
 
   /// What follows is begun at the end of the turn's work, not in the middle of applying.
-  mutating func leaveReady(_ client: RedisClient) {
-    if case .stalled? = client.work?.phase {} else { redis.ready.append(client.connection) }
-    redis.putBack(client)
+  mutating func leaveReady(_ client: consuming RedisClient) {
+    if case .stalled = client.work.phase {} else { redis.ready.append(client.connection) }
+    redis.putBack(consume client)
   }
 
   /// Reads what is under way from the state of now.
   mutating func answer(_ client: inout RedisClient, now: UInt64) {
-    if case .keyspace(let command, _)? = client.work?.tail, client.work?.stage == .tail,
+    if client.work.stage == .tail, case .keyspace(let command, _)? = client.work.tail,
       command.isOnSlot
     {
       return finishTail(answerOnSlot(command, now: now), of: &client)
     }
-    guard let remote = client.work?.remote else { return }
+    guard let remote = client.work.remote else { return }
     if case .keyspace(let question) = remote, redis.settings.routing == .redirect {
       return take(answer(question, now: now), for: &client)
     }
@@ -94,9 +94,8 @@ extension Node {
 
   /// Takes a result of what is under way.
   mutating func take(_ result: RemoteResult, for client: inout RedisClient) {
-    guard let work = client.work else { return }
-    client.work?.phase = .new
-    switch (work.stage, work.tail, result) {
+    client.work.phase = .new
+    switch (client.work.stage, client.work.tail, result) {
     case (.commands, _, .commands(let outcomes)): take(outcomes, for: &client)
     case (.tail, .watch, .versions(let versions)):
       finishTail(client.session.finishWatch(.success(versions)), of: &client)
@@ -106,11 +105,11 @@ extension Node {
     case (.tail, .keyspace(let command, _), let result):
       // Without a proxy this node's own shards are all that was meant.
       if result == .elsewhere, redis.settings.routing == .proxy {
-        client.work?.sweep?.question = nil
+        client.work.sweep?.question = nil
         _ = stall(&client)
-      } else if var sweep = work.sweep {
+      } else if var sweep = client.work.sweep {
         let answer = fold(result, into: &sweep, of: command)
-        client.work?.sweep = sweep
+        client.work.sweep = sweep
         if let answer { finishTail(answer, of: &client) }
       }
     default: fail(&client, CommandError("ERR an answer to something else came from another server"))
@@ -119,22 +118,22 @@ extension Node {
 
   /// Each command has its answer, or is asked for again where its keys have gone.
   mutating func take(_ outcomes: [CommandOutcome], for client: inout RedisClient) {
-    guard let run = client.work?.run, run.count == outcomes.count else {
-      return fail(&client, Self.unknown)
-    }
+    guard client.work.run.count == outcomes.count else { return fail(&client, Self.unknown) }
     var isOpen = false
-    for (place, outcome) in zip(run, outcomes) {
+    for (number, outcome) in outcomes.enumerated() {
+      let place = client.work.run[number]
       switch outcome {
       case .reply(let reply):
-        client.work?.setReply(reply, at: place)
-        client.work?.waitsSince = nil
+        client.work.setReply(reply, at: place)
+        client.work.waitsSince = nil
       case .wrongGroup, .notReady:
-        guard redis.settings.routing == .redirect, let work = client.work else {
+        guard redis.settings.routing == .redirect else {
           isOpen = true
           continue
         }
-        let refusal = clusterMap().refusal(of: work.commands[place].keys, mayBeStale: false)
-        client.work?.setReply(.error((refusal ?? Self.notReady).text), at: place)
+        let keys = client.work.commands[place].keys
+        let refusal = clusterMap().refusal(of: keys.slots, mayBeStale: false)
+        client.work.setReply(.error((refusal ?? Self.notReady).text), at: place)
       }
     }
     if isOpen { _ = stall(&client) }
@@ -152,11 +151,11 @@ extension Node {
 
   mutating func finishTail(_ bytes: [UInt8], of client: inout RedisClient) {
     sendRedis(bytes, client.connection)
-    client.work = nil
+    client.work.clear()
   }
 
   mutating func finishTail(_ reply: RESP.Reply, of client: inout RedisClient) {
-    guard case .keyspace(_, let style)? = client.work?.tail else { return }
+    guard case .keyspace(_, let style)? = client.work.tail else { return }
     finishTail(style.bytes(reply), of: &client)
   }
 }

@@ -20,17 +20,18 @@ extension Node {
   /// Submits the next stage of a client's work, and takes its result if there is one at once.
   /// - Returns: whether the work is done.
   mutating func advance(_ client: inout RedisClient) -> Bool {
-    while let work = client.work {
-      if case .underWay = work.phase { return false }
-      switch work.stage {
-      case .commands where work.openCount == 0:
-        sendRedis(work.answerBytes(), client.connection)
-        client.work?.stage = .tail
-        client.work?.phase = .new
-        client.work?.waitsSince = nil
-      case .tail where work.tail == nil: client.work = nil
+    while !client.work.isIdle {
+      if case .underWay = client.work.phase { return false }
+      switch client.work.stage {
+      case .commands where client.work.openCount == 0:
+        sendRedis(client.work.answerBytes(), client.connection)
+        client.work.stage = .tail
+        client.work.phase = .new
+        client.work.waitsSince = nil
+      case .tail where client.work.tail == nil: client.work.clear()
       case .commands, .tail:
         guard submit(&client) else { return false }
+      case .idle: break
       }
     }
     return true
@@ -39,19 +40,20 @@ extension Node {
   /// - Returns: whether there is something to go on with at once.
   private mutating func submit(_ client: inout RedisClient) -> Bool {
     choose(&client)
-    guard let work = client.work else { return false }
-    if work.stage == .tail, case .keyspace(let command, _)? = work.tail,
-      work.sweep?.question == nil,
+    if client.work.stage == .tail, case .keyspace(let command, _)? = client.work.tail,
+      client.work.sweep?.question == nil,
       !command.isOnSlot
     {
       // No group has a shard.
-      finishTail(finished(command, work.sweep ?? sweep(for: command)), of: &client)
+      finishTail(finished(command, client.work.sweep ?? sweep(for: command)), of: &client)
       return true
     }
-    if isPaused(work) { return stall(&client, patiently: true) }
-    if redis.settings.routing == .proxy, !leads(shard(of: work)) { return askOthers(&client) }
+    if isPaused(client.work) { return stall(&client, patiently: true) }
+    if redis.settings.routing == .proxy, !leads(shard(of: client.work)) {
+      return askOthers(&client)
+    }
     guard raft.role == .leader else {
-      if answersHere(work, client.session) {
+      if answersHere(client.work, client.session) {
         answer(&client, now: keys { $0.clock } ?? 0)
         return true
       }
@@ -60,15 +62,16 @@ extension Node {
       return true
     }
     if holdsRequests || drainDeadline != nil { return stall(&client) }
-    if case .awaited? = keys({ $0.standing(of: work.keys) }) { return stall(&client) }
+    if keys({ $0.mustWait(for: client.work.keys) }) == true { return stall(&client) }
     guard proposals.count + waitingReads < settings.requestsMax else {
       effects.rarePaths.insert(.overloaded)
       fail(&client, Self.overloaded)
       return true
     }
-    let asker = Asker(connection: client.connection, request: work.number)
-    if work.isWrite {
-      guard let entry = work.remote?.entry, entry.count <= redis.settings.entryBytesMax else {
+    let asker = Asker(connection: client.connection, request: client.work.number)
+    if client.work.isWrite {
+      guard let entry = client.work.remote?.entry, entry.count <= redis.settings.entryBytesMax
+      else {
         fail(&client, Self.tooLong)
         return true
       }
@@ -77,19 +80,18 @@ extension Node {
     } else {
       newReads.append(Reader(asker: asker, body: nil))
     }
-    client.work?.phase = .underWay
+    client.work.phase = .underWay
     return false
   }
 
   /// What of the stage goes together now: for a proxy what one group has.
   private mutating func choose(_ client: inout RedisClient) {
-    guard let work = client.work else { return }
-    switch (work.stage, work.tail) {
+    switch (client.work.stage, client.work.tail) {
     case (.commands, _):
-      guard redis.settings.routing == .proxy, let first = work.firstOpen,
+      guard redis.settings.routing == .proxy, let first = client.work.firstOpen,
         let configuration = keys({ $0.configuration })
       else {
-        client.work?.chooseRun { _ in true }
+        client.work.chooseRun { _ in true }
         return
       }
       let layout = identity.layout
@@ -97,12 +99,12 @@ extension Node {
         command.keys.first.map { configuration.owner(of: layout.shard(of: $0)) } ?? .none
       }
       let group = owner(first)
-      client.work?.chooseRun { owner($0) == group }
+      client.work.chooseRun { owner($0) == group }
     case (.tail, .keyspace(let command, _)):
-      var sweep = work.sweep ?? sweep(for: command)
+      var sweep = client.work.sweep ?? sweep(for: command)
       sweep.question = question(for: command, &sweep)
-      client.work?.sweep = sweep
-    case (.tail, _): break
+      client.work.sweep = sweep
+    case (.tail, _), (.idle, _): break
     }
   }
 
@@ -120,7 +122,7 @@ extension Node {
 
   /// Sends the work to the group that has the keys.
   private mutating func askOthers(_ client: inout RedisClient) -> Bool {
-    guard let work = client.work, let remote = work.remote, let shard = shard(of: work) else {
+    guard let remote = client.work.remote, let shard = shard(of: client.work) else {
       fail(&client, CommandError("ERR this server cannot ask others for that"))
       return true
     }
@@ -132,8 +134,8 @@ extension Node {
     }
     askRemote(
       bytes, isWrite: remote.isWrite, at: shard,
-      for: Asker(connection: client.connection, request: work.number))
-    client.work?.phase = .underWay
+      for: Asker(connection: client.connection, request: client.work.number))
+    client.work.phase = .underWay
     return false
   }
 
@@ -144,7 +146,7 @@ extension Node {
     case (.commands, _): return work.mayBeStale
     case (.tail, .commit(let transaction)): return session.isReadOnly && !transaction.isWrite
     case (.tail, .keyspace(let command, _)): return !command.isWrite
-    case (.tail, .watch), (.tail, nil): return false
+    case (.tail, .watch), (.tail, nil), (.idle, _): return false
     }
   }
 
@@ -157,14 +159,14 @@ extension Node {
   /// - Returns: whether the client was told instead.
   mutating func stall(_ client: inout RedisClient, patiently: Bool = false) -> Bool {
     var since = now.monotonic
-    if !patiently, let before = client.work?.waitsSince { since = before }
+    if !patiently, let before = client.work.waitsSince { since = before }
     let patience = redis.settings.patienceMilliseconds * nanosecondsPerMillisecond
     guard now.monotonic < since + patience else {
       fail(&client, raft.leader == nil ? Self.noLeader : Self.notReady)
       return true
     }
-    client.work?.waitsSince = since
-    client.work?.phase = .stalled
+    client.work.waitsSince = since
+    client.work.phase = .stalled
     redis.stalled.append(client.connection)
     return false
   }
@@ -190,35 +192,35 @@ extension Node {
 
   /// Answers what is under way, or was to be submitted next, with an error.
   mutating func fail(_ client: inout RedisClient, _ error: CommandError) {
-    guard let work = client.work else { return }
-    switch (work.stage, work.tail) {
+    switch (client.work.stage, client.work.tail) {
     case (.commands, _):
-      for place in work.run { client.work?.setReply(.error(error.text), at: place) }
-      client.work?.phase = .new
+      for place in client.work.run { client.work.setReply(.error(error.text), at: place) }
+      client.work.phase = .new
     case (.tail, .watch): finishTail(client.session.finishWatch(.failure(error)), of: &client)
     case (.tail, .commit): finish(.failed(error), of: &client)
     case (.tail, .keyspace): finishTail(.error(error.text), of: &client)
-    case (.tail, nil): break
+    case (.tail, nil), (.idle, _): break
     }
   }
 
   /// Another replica leads.
   mutating func redirect(_ client: inout RedisClient) {
-    guard let work = client.work else { return }
     let map = clusterMap()
-    switch (work.stage, work.tail) {
+    switch (client.work.stage, client.work.tail) {
     case (.commands, _):
       // The server took them for its own when they came, so this is rare.
-      for place in work.run {
-        let refusal = map.refusal(of: work.commands[place].keys, mayBeStale: false) ?? Self.notReady
-        client.work?.setReply(.error(refusal.text), at: place)
+      for place in client.work.run {
+        let keys = client.work.commands[place].keys
+        let refusal = map.refusal(of: keys.slots, mayBeStale: false) ?? Self.notReady
+        client.work.setReply(.error(refusal.text), at: place)
       }
-      client.work?.phase = .new
+      client.work.phase = .new
     case (.tail, .watch), (.tail, .commit):
-      fail(&client, map.refusal(of: work.keys, mayBeStale: false) ?? Self.noLeader)
+      let keys = KeySlots(of: client.work.keys)
+      fail(&client, map.refusal(of: keys, mayBeStale: false) ?? Self.noLeader)
     case (.tail, .keyspace):
       fail(&client, CommandError("READONLY You can't write against a read only replica."))
-    case (.tail, nil): break
+    case (.tail, nil), (.idle, _): break
     }
   }
 
@@ -238,7 +240,7 @@ extension Node {
     for connection in connections {
       guard var client = redis.take(connection) else { continue }
       goOn(&client)
-      settleRedis(client)
+      settleRedis(consume client)
     }
     return true
   }
@@ -262,7 +264,7 @@ extension Node {
         answerRemote(reader.asker, work, now: clock)
       } else if var client = takeWaiting(reader.asker) {
         answer(&client, now: clock)
-        leaveReady(client)
+        leaveReady(consume client)
       }
     }
   }
@@ -286,7 +288,7 @@ extension RedisWork {
     case (.tail, .watch(let keys)): .versions(keys)
     case (.tail, .commit(let transaction)): .transaction(transaction)
     case (.tail, .keyspace): sweep?.question.map { .keyspace($0) }
-    case (.tail, nil): nil
+    case (.tail, nil), (.idle, _): nil
     }
   }
 }

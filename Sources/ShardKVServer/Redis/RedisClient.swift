@@ -13,8 +13,8 @@ struct RedisClient: Sendable {
   let openedAt: UInt64
   var session: RedisSession
   var parser: RequestParser
-  /// What was asked for and is not answered; while it is there nothing more is read.
-  var work: RedisWork?
+  /// What was asked for and is not answered; until it is idle nothing more is read.
+  var work = RedisWork()
   /// Times that it tried to log in with something else than the password.
   var wrongPasswords = 0
   /// It ends when everything is answered.

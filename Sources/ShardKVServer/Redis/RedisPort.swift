@@ -74,7 +74,9 @@ struct RedisPort: Sendable {
   /// Takes a client out, to be changed and put back; `nil` if it is gone, or taken already.
   mutating func take(_ connection: ConnectionID) -> RedisClient? {
     guard let place = places[connection] else { return nil }
-    return clients[place].take()
+    var client: RedisClient?
+    swap(&clients[place], &client)
+    return client
   }
 
   mutating func putBack(_ client: consuming RedisClient) {
@@ -82,7 +84,7 @@ struct RedisPort: Sendable {
     let held = client.parser.bufferedBytes
     bufferedBytes += held - client.countedBytes
     client.countedBytes = held
-    clients[place] = client
+    clients[place] = consume client
   }
 
   /// Forgets a client that was taken out.
@@ -95,9 +97,9 @@ struct RedisPort: Sendable {
     if let count = perAddress[host] { perAddress[host] = count > 1 ? count - 1 : nil }
   }
 
-  mutating func makeWork() -> RedisWork {
+  mutating func makeWorkNumber() -> UInt64 {
     defer { nextWork += 1 }
-    return RedisWork(number: nextWork)
+    return nextWork
   }
 
   /// All clients that are not taken out, in the order of their places.
@@ -106,7 +108,7 @@ struct RedisPort: Sendable {
   }
 
   /// Whether some client waits for an answer.
-  var isBusy: Bool { clients.contains { $0?.work != nil } }
+  var isBusy: Bool { clients.contains { $0.map { !$0.work.isIdle } ?? false } }
 }
 
 /// A read that is confirmed and waits for the replicated clock to reach a time.

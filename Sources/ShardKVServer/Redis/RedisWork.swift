@@ -21,7 +21,11 @@ struct RedisWork: Sendable {
     case keyspace(KeyspaceCommand, ReplyStyle)
   }
 
-  enum Stage: Sendable { case commands, tail }
+  enum Stage: Sendable {
+    /// Nothing was asked for, or not all of it was read.
+    case idle
+    case commands, tail
+  }
 
   /// How far the stage is.
   enum Phase: Sendable {
@@ -33,7 +37,7 @@ struct RedisWork: Sendable {
   }
 
   /// Names it among all work of this node, so that a late result is known for one.
-  let number: UInt64
+  private(set) var number: UInt64 = 0
   var items: [Item] = []
   private(set) var commands: [KeyedCommand] = []
   /// Of the commands, as far as they are known.
@@ -49,12 +53,37 @@ struct RedisWork: Sendable {
   var tail: Tail?
   /// How far a command on all keys has come.
   var sweep: KeyspaceSweep?
-  var stage = Stage.commands
+  var stage = Stage.idle
   var phase = Phase.new
   /// Since when it waits without having come further, monotonic nanoseconds.
   var waitsSince: UInt64?
 
-  init(number: UInt64) { self.number = number }
+  /// Ends what there was, and begins another piece.
+  mutating func begin(_ number: UInt64) {
+    clear()
+    self.number = number
+  }
+
+  mutating func clear() {
+    let keeps = items.count <= Self.itemsKept
+    items.removeAll(keepingCapacity: keeps)
+    commands.removeAll(keepingCapacity: keeps)
+    replies.removeAll(keepingCapacity: keeps)
+    run.removeAll(keepingCapacity: keeps)
+    openCount = 0
+    bytes = 0
+    mayBeStale = true
+    tail = nil
+    sweep = nil
+    stage = .idle
+    phase = .new
+    waitsSince = nil
+  }
+
+  /// For so many the next piece finds room, which costs an idle client some hundred bytes.
+  private static let itemsKept = 16
+
+  var isIdle: Bool { stage == .idle }
 
   var isEmpty: Bool { items.isEmpty && tail == nil }
 
@@ -111,26 +140,32 @@ struct RedisWork: Sendable {
 
   /// The answers of the first stage, in the order of their requests.
   func answerBytes() -> [UInt8] {
+    if items.count == 1, case .bytes(let bytes) = items[0] { return bytes }
     var writer = ReplyWriter()
-    var rest = replies[...]
+    writer.bytes.reserveCapacity(items.count * Self.usualAnswerBytes)
+    var place = 0
     for item in items {
-      let (reply, style): (RESP.Reply, ReplyStyle)
       switch item {
-      case .bytes(let bytes):
-        writer.bytes += bytes
-        continue
-      case .command(let chosen): (reply, style) = ((rest.popFirst() ?? nil) ?? .null, chosen)
-      case .joined(let spread, let chosen):
-        let parts = rest.prefix(spread.parts.count).map { $0 ?? .null }
-        rest = rest.dropFirst(parts.count)
-        (reply, style) = (spread.join(parts), chosen)
+      case .bytes(let bytes): writer.bytes += bytes
+      case .command(let style):
+        if !style.isMuted {
+          writer.version = style.version
+          writer.write(replies[place] ?? .null)
+        }
+        place += 1
+      case .joined(let spread, let style):
+        let parts = replies[place..<place + spread.parts.count].map { $0 ?? .null }
+        place += parts.count
+        if !style.isMuted {
+          writer.version = style.version
+          writer.write(spread.join(parts))
+        }
       }
-      if style.isMuted { continue }
-      writer.version = style.version
-      writer.write(reply)
     }
     return writer.bytes
   }
+
+  private static let usualAnswerBytes = 32
 
   /// The keys of what is under way or to be submitted next.
   var keys: [[UInt8]] {
@@ -138,7 +173,7 @@ struct RedisWork: Sendable {
     case (.commands, _): run.flatMap { commands[$0].keys }
     case (.tail, .watch(let keys)): keys
     case (.tail, .commit(let transaction)): transaction.keys
-    case (.tail, .keyspace), (.tail, nil): []
+    case (.tail, .keyspace), (.tail, nil), (.idle, _): []
     }
   }
 
@@ -148,7 +183,7 @@ struct RedisWork: Sendable {
     case (.commands, _): run.contains { commands[$0].isWrite }
     case (.tail, .commit(let transaction)): transaction.isWrite
     case (.tail, .keyspace(let command, _)): command.isWrite
-    case (.tail, .watch), (.tail, nil): false
+    case (.tail, .watch), (.tail, nil), (.idle, _): false
     }
   }
 }

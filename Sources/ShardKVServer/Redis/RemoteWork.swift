@@ -6,7 +6,7 @@ import ShardMap
 
 /// What a node asks the leader of a group for, for one of its own Redis clients. It is not passed
 /// on again: whoever does not serve the keys says so.
-package enum RemoteWork: Hashable, Sendable {
+package enum RemoteWork: Equatable, Sendable {
   case commands([KeyedCommand])
   case transaction(Transaction)
   /// WATCH.
