@@ -6,6 +6,7 @@ extension Nemesis {
   /// No more faults, and all that were made are over.
   func heal() {
     calm()
+    gone = []
     simulator.trace("everything heals")
     for replica in cluster.replicas { restore(replica.host) }
   }
@@ -92,6 +93,7 @@ extension Nemesis {
 
   private func banish(_ host: SimulatedHost, from core: [Bool]) {
     let fate = generator.next(in: 0..<6)
+    if fate < 2 { gone.insert(host.index) }
     switch fate {
     case 0: simulator.crash(host, losesUnsynced: true, silently: true)
     case 1: simulator.crash(host, losesUnsynced: false, silently: false)

@@ -28,6 +28,8 @@ package final class Nemesis {
   let options: SwarmOptions
   var generator: SeededGenerator
   var isActive = true
+  /// Hosts outside of a core that are not to come back before everything heals.
+  var gone: Set<Int> = []
 
   package init(_ cluster: SimulatedCluster, _ options: SwarmOptions, seed: UInt64) {
     self.cluster = cluster
@@ -64,7 +66,9 @@ package final class Nemesis {
     }
     // A supervisor starts what ended by request, also when the faults are over.
     simulator.didDrain = { [unowned self] host in
-      simulator.after(200 * nanosecondsPerMillisecond) { [unowned self] in simulator.start(host) }
+      simulator.after(200 * nanosecondsPerMillisecond) { [unowned self] in
+        if !gone.contains(host.index) { simulator.start(host) }
+      }
     }
     if options.memberStrikeChance > 0 {
       cluster.didChangeMembership = { [unowned self] host in strikeChanger(host) }
