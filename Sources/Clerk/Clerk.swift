@@ -120,7 +120,7 @@ package struct Clerk: Sendable {
       monotonic: max(self.now.monotonic, now.monotonic), wall: now.wall)
     for input in inputs {
       switch input {
-      case .accepted, .connected: break
+      case .accepted, .connected, .congested: break
       case .received(let connection, let bytes): receive(bytes, on: connection)
       case .closed(let connection, let reason):
         if let endpoint = connections[connection] {

@@ -74,8 +74,10 @@ extension Loop {
     connection.isFull = waiting > 0
     if connection.id.isAccepted, connection.phase == .open {
       // Half the limit, so that it does not flap.
-      connection.isPaused =
+      let isPaused =
         waiting > (connection.isPaused ? limits.outputSoftMax / 2 : limits.outputSoftMax)
+      if isPaused != connection.isPaused { reports.append(.congested(connection.id, isPaused)) }
+      connection.isPaused = isPaused
     }
     if connection.phase == .draining, waiting == 0 {
       connection.phase = .lingering

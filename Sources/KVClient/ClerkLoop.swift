@@ -128,12 +128,3 @@ package final class ClerkLoop {
     }
   }
 }
-
-extension LinkInput {
-  /// The connection that it is about.
-  fileprivate var connection: ConnectionID {
-    switch self {
-    case .accepted(let id, _), .connected(let id), .received(let id, _), .closed(let id, _): id
-    }
-  }
-}

@@ -67,7 +67,7 @@ package enum MultiKeyCommand: Hashable, Sendable {
       package let change: KeyChange
     }
 
-    init(_ reply: Reply) { self.reply = reply }
+    package init(_ reply: Reply) { self.reply = reply }
 
     /// That of a command on one key.
     package init(_ outcome: KeyOutcome) {

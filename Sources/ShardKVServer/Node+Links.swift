@@ -72,6 +72,8 @@ extension Node {
       } else {
         losePeer(connection, reason)
       }
+    // What it was answered is bounded by what it has asked.
+    case .congested: break
     }
   }
 

@@ -11,7 +11,12 @@ struct Outbox: Sendable {
   }
 
   mutating func send(_ content: [UInt8], on connection: ConnectionID) {
-    queue[place(of: connection)].bytes += content
+    let place = place(of: connection)
+    if queue[place].bytes.isEmpty {
+      queue[place].bytes = content
+    } else {
+      queue[place].bytes += content
+    }
   }
 
   private mutating func place(of connection: ConnectionID) -> Int {

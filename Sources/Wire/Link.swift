@@ -28,12 +28,16 @@ package enum LinkInput: Sendable {
   /// The connection is gone (or could not be opened): nothing more will be received or sent on it.
   /// Not reported for a connection that we closed ourselves.
   case closed(ConnectionID, reason: String)
+  /// So much waits to be sent on an accepted connection that nothing is read from it, or (`false`)
+  /// no more: to answer less, or to go on.
+  case congested(ConnectionID, Bool)
 
   /// The connection that it is about.
   package var connection: ConnectionID {
     switch self {
     case .accepted(let connection, from: _), .connected(let connection),
-      .received(let connection, _), .closed(let connection, reason: _):
+      .received(let connection, _), .closed(let connection, reason: _),
+      .congested(let connection, _):
       connection
     }
   }

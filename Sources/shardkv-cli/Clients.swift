@@ -124,14 +124,7 @@ final class Clients {
   }
 
   private func route(_ input: LinkInput) {
-    let connection =
-      switch input {
-      case .accepted(let id, from: _): id
-      case .connected(let id): id
-      case .received(let id, _): id
-      case .closed(let id, reason: _): id
-      }
-    let client = Int(clamping: (connection.rawValue - 1) / Self.connectionsPerClerk)
+    let client = Int(clamping: (input.connection.rawValue - 1) / Self.connectionsPerClerk)
     guard inputs.indices.contains(client) else { return }
     inputs[client].append(input)
     touch(client)

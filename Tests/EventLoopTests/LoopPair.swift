@@ -59,6 +59,9 @@ extension [LinkInput] {
   var closed: [ConnectionID] {
     compactMap { if case .closed(let id, _) = $0 { id } else { nil } }
   }
+  var congestions: [Bool] {
+    compactMap { if case .congested(_, let isCongested) = $0 { isCongested } else { nil } }
+  }
   var reasons: [String] {
     compactMap { if case .closed(_, let reason) = $0 { reason } else { nil } }
   }

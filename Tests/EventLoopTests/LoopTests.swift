@@ -78,6 +78,7 @@ struct LoopTests {
     let done = Mailbox<Int>()
     startThread { done.send(raw.read(16 << 20).count) }
     pair.run { $0.server.pendingBytes == 0 && $0.serverInputs.byteCount == 1_000 }
+    #expect(pair.serverInputs.congestions == [true, false])
     pair.client.watch(done.wakeup)
     pair.client.poll(until: nil, into: &pair.clientInputs)
     #expect(done.takeAll() == [16 << 20])

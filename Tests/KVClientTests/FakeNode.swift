@@ -59,7 +59,7 @@ private final class FakeNodeThread {
       for input in inputs {
         switch input {
         case .accepted(let id, _): decoders[id] = FrameDecoder(limits: .conversation)
-        case .connected: break
+        case .connected, .congested: break
         case .received(let id, let bytes): receive(id, bytes)
         case .closed(let id, _): decoders[id] = nil
         }

@@ -37,7 +37,7 @@ import Testing
   private static let results: [RemoteResult] = [
     .commands([
       .reply(.null), .reply(.ok), .reply(.integer(-1)), .reply(.error("ERR no")), .wrongGroup,
-      .notReady, .reply(.array([.bulk([1, 0]), .null, .bulk([])])),
+      .notReady, .later, .reply(.array([.bulk([1, 0]), .null, .bulk([])])),
       .reply(.map([.init(.bulk("matches"), .array([])), .init(.bulk("len"), .integer(3))])),
     ]),
     .transaction(.result(.applied([.ok, .null]))), .transaction(.result(.changed)),

@@ -40,6 +40,7 @@ struct SimulatedNetworkTests {
           received[host, default: []] += bytes
           pieces += 1
         case .closed(_, let reason): closed[host, default: []].append(reason)
+        case .congested: break
         }
       }
       network.deliveries = []

@@ -32,6 +32,9 @@ package enum CommandOutcome: Hashable, Sendable {
   case wrongGroup
   /// Nothing was done: the shard is this group's, its data is not here yet.
   case notReady
+  /// Nothing was done, nor for those behind it: the replies before leave no room for its own
+  /// (``MachineLimits/replyBytesMax``). To be asked for again with those behind it.
+  case later
 }
 
 /// What became of EXEC.

@@ -4,23 +4,31 @@ import RedisCommands
 /// Bounds the bytes of the replies that are held together, whatever clients ask for.
 struct ReplyBudget {
   private let max: Int
+  /// What does not fit because of the replies before it may be asked for again.
+  private let isDivisible: Bool
   private var used = 0
 
-  init(_ max: Int) { self.max = max }
+  init(_ max: Int, isDivisible: Bool) {
+    self.max = max
+    self.isDivisible = isDivisible
+  }
 
   /// Whether an answer with so many bytes still fits. `bytes` as ``bytes(of:)``.
   func fits(_ bytes: Int) -> Bool { bytes <= max - used }
 
-  /// The reply, or if it does not fit the refusal.
-  mutating func admit(_ reply: Reply) -> Reply {
+  /// The reply, or what stands for one that does not fit.
+  mutating func admit(_ reply: Reply) -> Reply? {
     let bytes = Self.bytes(of: reply)
-    guard fits(bytes) else { return refusal }
+    guard fits(bytes) else { return excess }
     used += bytes
     return reply
   }
 
-  var refusal: Reply {
-    .error("ERR the answer would be longer than \(max) bytes in all: ask for less at once")
+  /// What stands for a reply that does not fit: `nil` if it would by itself, perhaps, and may be
+  /// asked for again; else the refusal.
+  var excess: Reply? {
+    if isDivisible, used > 0 { return nil }
+    return .error("ERR the answer would be longer than \(max) bytes in all: ask for less at once")
   }
 
   /// The bytes of all texts in a reply, and for itself and each within it

@@ -36,11 +36,17 @@ extension ShardGroupMachine {
   /// before ``clock``. Whether that state is new enough is for Raft to say, and whether a key is
   /// gone that was there at ``clock`` for ``hasDeadline(of:before:)``.
   package func answer(_ commands: [KeyedCommand], now: UInt64) -> [CommandOutcome] {
-    var budget = ReplyBudget(limits.replyBytesMax)
+    var budget = ReplyBudget(limits.replyBytesMax, isDivisible: true)
+    var isOver = false
     return commands.map { command in
+      if isOver { return .later }
       let place = place(of: layout.shard(of: command.keys))
       guard case .shard(let shard) = place else { return place.outcome }
-      return .reply(outcome(of: command, in: shard, now: now, &budget).reply)
+      if let reply = outcome(of: command, in: shard, now: now, &budget)?.reply {
+        return .reply(reply)
+      }
+      isOver = true
+      return .later
     }
   }
 
@@ -49,9 +55,11 @@ extension ShardGroupMachine {
     let place = place(of: transaction.keys)
     guard case .shard(let shard) = place else { return place.transactionOutcome }
     guard isUnchanged(transaction.watched, in: shard, now: now) else { return .result(.changed) }
-    var budget = ReplyBudget(limits.replyBytesMax)
-    return .result(
-      .applied(transaction.commands.map { outcome(of: $0, in: shard, now: now, &budget).reply }))
+    var budget = ReplyBudget(limits.replyBytesMax, isDivisible: false)
+    let replies = transaction.commands.compactMap { command in
+      outcome(of: command, in: shard, now: now, &budget)?.reply
+    }
+    return .result(.applied(replies))
   }
 
   /// For WATCH, of each key the number of its last change, `nil` of one that is not there at `now`.
@@ -76,11 +84,15 @@ extension ShardGroupMachine {
   }
 
   mutating func applyCommands(_ commands: [KeyedCommand]) -> [CommandOutcome] {
-    var budget = ReplyBudget(limits.replyBytesMax)
+    var budget = ReplyBudget(limits.replyBytesMax, isDivisible: true)
+    var isOver = false
     return commands.map { command in
+      if isOver { return .later }
       let place = place(of: layout.shard(of: command.keys))
       guard case .shard(let shard) = place else { return place.outcome }
-      return .reply(carryOut(command, in: shard, &budget))
+      if let reply = carryOut(command, in: shard, &budget) { return .reply(reply) }
+      isOver = true
+      return .later
     }
   }
 
@@ -90,8 +102,8 @@ extension ShardGroupMachine {
     let place = place(of: transaction.keys)
     guard case .shard(let shard) = place else { return place.transactionOutcome }
     guard isUnchanged(transaction.watched, in: shard, now: clock) else { return .result(.changed) }
-    var budget = ReplyBudget(limits.replyBytesMax)
-    return .result(.applied(transaction.commands.map { carryOut($0, in: shard, &budget) }))
+    var budget = ReplyBudget(limits.replyBytesMax, isDivisible: false)
+    return .result(.applied(transaction.commands.compactMap { carryOut($0, in: shard, &budget) }))
   }
 
   /// - Returns: whether all of these shards are served here.
@@ -151,10 +163,11 @@ extension ShardGroupMachine {
     }
   }
 
+  /// - Returns: `nil`, and nothing is changed, if the reply has to wait.
   private mutating func carryOut(
     _ command: KeyedCommand, in shard: Int, _ budget: inout ReplyBudget
-  ) -> Reply {
-    let outcome = outcome(of: command, in: shard, now: clock, &budget)
+  ) -> Reply? {
+    guard let outcome = outcome(of: command, in: shard, now: clock, &budget) else { return nil }
     for change in outcome.changes {
       let key = command.keys[change.place]
       switch change.change {
@@ -169,29 +182,36 @@ extension ShardGroupMachine {
     return outcome.reply
   }
 
-  /// What comes of a command on keys of a shard that is served here.
+  /// What comes of a command on keys of a shard that is served here; `nil`: the reply has to wait.
   private func outcome(
     of command: KeyedCommand, in shard: Int, now: UInt64, _ budget: inout ReplyBudget
-  ) -> (reply: Reply, changes: [MultiKeyCommand.Outcome.Change]) {
-    guard command.keys.allSatisfy({ $0.count <= Limits.keyBytesMax }) else {
-      return (
-        budget.admit(.error("ERR the key is longer than \(Limits.keyBytesMax) bytes")), []
-      )
-    }
+  ) -> MultiKeyCommand.Outcome? {
     // The one answer that may be far longer than all that is stored: a key may be named often.
     if case .multiple(.get) = command.operation {
       let bytes = command.keys.reduce(MachineLimits.replyUpkeepBytes) { sum, key in
         sum + MachineLimits.replyUpkeepBytes
           + (shards[shard].keys.valueBytes(of: key, now: now) ?? 0)
       }
-      guard budget.fits(bytes) else { return (budget.refusal, []) }
+      guard budget.fits(bytes) else { return budget.excess.map { .init($0) } }
+    }
+    var outcome = outcome(of: command, in: shard, now: now)
+    guard let reply = budget.admit(outcome.reply) else { return nil }
+    outcome.reply = reply
+    return outcome
+  }
+
+  private func outcome(of command: KeyedCommand, in shard: Int, now: UInt64)
+    -> MultiKeyCommand.Outcome
+  {
+    guard command.keys.allSatisfy({ $0.count <= Limits.keyBytesMax }) else {
+      return .init(.error("ERR the key is longer than \(Limits.keyBytesMax) bytes"))
     }
     let looksAtValues = command.looksAtValues
     let outcome: MultiKeyCommand.Outcome
     if case .single(let single) = command.operation {
       let stored = shards[shard].keys.stored(
         command.keys[0], withValue: looksAtValues, now: now)
-      outcome = MultiKeyCommand.Outcome(
+      outcome = .init(
         single.apply(to: stored, now: Int64(clamping: now), limit: Limits.valueBytesMax))
     } else {
       let stored = command.keys.map { key in
@@ -206,8 +226,7 @@ extension ShardGroupMachine {
         false
       }
     }
-    guard !isTooLong else { return (budget.admit(.error(CommandError.tooLong.text)), []) }
-    return (budget.admit(outcome.reply), outcome.changes)
+    return isTooLong ? .init(.error(CommandError.tooLong.text)) : outcome
   }
 }
 

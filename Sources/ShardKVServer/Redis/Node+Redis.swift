@@ -29,6 +29,11 @@ extension Node {
     case .closed(let connection, _):
       outbox.drop(connection)
       if let client = redis.take(connection) { redis.remove(client) }
+    case .congested(let connection, let isCongested):
+      guard var client = redis.take(connection) else { return }
+      client.isCongested = isCongested
+      if !isCongested { goOn(&client) }
+      settleRedis(consume client)
     case .connected: break
     }
   }
@@ -79,12 +84,13 @@ extension Node {
     if client.isClosing, client.work.isIdle { return closeRedis(client, nil) }
     let isFull = client.parser.bufferedBytes > redis.settings.inputBytesMax
     // What is not complete has to go on coming; what waits behind other work does not.
-    let holds = isFull && (!client.work.isIdle || client.hasMore)
+    let isWaiting = !client.work.isIdle || client.hasMore || client.isCongested
+    let holds = isFull && isWaiting
     if holds != client.isPaused {
       client.isPaused = holds
       effects.links.append(holds ? .pause(client.connection) : .resume(client.connection))
     }
-    let isPartial = client.work.isIdle && !client.hasMore && client.parser.bufferedBytes > 0
+    let isPartial = !isWaiting && client.parser.bufferedBytes > 0
     if !isPartial {
       client.partial = nil
     } else if client.partial == nil {
@@ -97,7 +103,7 @@ extension Node {
   mutating func goOn(_ client: inout RedisClient) {
     var requestsLeft = redis.settings.requestsPerTurnMax
     client.hasMore = false
-    while true {
+    while !client.isCongested {
       if client.work.isIdle {
         guard !client.isClosing else { return }
         guard requestsLeft > 0 else {

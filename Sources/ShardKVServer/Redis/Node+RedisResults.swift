@@ -72,9 +72,17 @@ extension Node {
     return client
   }
 
-  /// What follows is begun at the end of the turn's work, not in the middle of applying.
+  /// Leaves a client whose work has come further. Its answers are written; what follows is begun at
+  /// the end of the turn's work, not in the middle of applying.
   mutating func leaveReady(_ client: consuming RedisClient) {
-    if case .stalled = client.work.phase {} else { redis.ready.append(client.connection) }
+    writeAnswers(of: &client)
+    let rests =
+      client.work.isIdle && client.parser.bufferedBytes == 0 && !client.isClosing
+      && !client.isPaused
+    if case .stalled = client.work.phase {
+    } else if !rests {
+      redis.ready.append(client.connection)
+    }
     redis.putBack(consume client)
   }
 
@@ -126,6 +134,7 @@ extension Node {
       case .reply(let reply):
         client.work.setReply(reply, at: place)
         client.work.waitsSince = nil
+      case .later: client.work.waitsSince = nil
       case .wrongGroup, .notReady:
         guard redis.settings.routing == .redirect else {
           isOpen = true

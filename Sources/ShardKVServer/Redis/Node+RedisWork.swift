@@ -20,21 +20,23 @@ extension Node {
   /// Submits the next stage of a client's work, and takes its result if there is one at once.
   /// - Returns: whether the work is done.
   mutating func advance(_ client: inout RedisClient) -> Bool {
-    while !client.work.isIdle {
+    while true {
+      writeAnswers(of: &client)
+      if client.work.isIdle { return true }
       if case .underWay = client.work.phase { return false }
-      switch client.work.stage {
-      case .commands where client.work.openCount == 0:
-        sendRedis(client.work.answerBytes(), client.connection)
-        client.work.stage = .tail
-        client.work.phase = .new
-        client.work.waitsSince = nil
-      case .tail where client.work.tail == nil: client.work.clear()
-      case .commands, .tail:
-        guard submit(&client) else { return false }
-      case .idle: break
-      }
+      guard submit(&client) else { return false }
     }
-    return true
+  }
+
+  /// Writes what is known of the answers of the first stage, and ends work that has no second.
+  mutating func writeAnswers(of client: inout RedisClient) {
+    guard client.work.stage == .commands else { return }
+    sendRedis(client.work.takeAnswers(), client.connection)
+    guard client.work.openCount == 0 else { return }
+    if client.work.tail == nil { return client.work.clear() }
+    client.work.stage = .tail
+    client.work.phase = .new
+    client.work.waitsSince = nil
   }
 
   /// - Returns: whether there is something to go on with at once.

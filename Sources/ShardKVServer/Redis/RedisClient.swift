@@ -21,6 +21,8 @@ struct RedisClient: Sendable {
   var isClosing = false
   /// It is not received from.
   var isPaused = false
+  /// It does not read its answers, so nothing more is begun.
+  var isCongested = false
   /// More of its requests are read in the next turn.
   var hasMore = false
   var lastRequestAt: UInt64

@@ -40,8 +40,11 @@ struct RedisWork: Sendable {
   private(set) var number: UInt64 = 0
   var items: [Item] = []
   private(set) var commands: [KeyedCommand] = []
-  /// Of the commands, as far as they are known.
+  /// Of the commands, as far as they are known and not written.
   private var replies: [RESP.Reply?] = []
+  /// How many items and replies are written.
+  private var itemsWritten = 0
+  private var repliesWritten = 0
   /// How many are not.
   private(set) var openCount = 0
   /// The places of those that are under way together, ascending.
@@ -70,6 +73,8 @@ struct RedisWork: Sendable {
     commands.removeAll(keepingCapacity: keeps)
     replies.removeAll(keepingCapacity: keeps)
     run.removeAll(keepingCapacity: keeps)
+    itemsWritten = 0
+    repliesWritten = 0
     openCount = 0
     bytes = 0
     mayBeStale = true
@@ -119,14 +124,14 @@ struct RedisWork: Sendable {
   /// Takes the first command without a reply and those behind it as long as `belongs` says so.
   mutating func chooseRun(_ belongs: (KeyedCommand) -> Bool) {
     run.removeAll(keepingCapacity: true)
-    for place in commands.indices where replies[place] == nil {
+    for place in repliesWritten..<commands.count where replies[place] == nil {
       guard belongs(commands[place]) else { return }
       run.append(place)
     }
   }
 
   var firstOpen: KeyedCommand? {
-    replies.firstIndex { $0 == nil }.map { commands[$0] }
+    replies[repliesWritten...].firstIndex { $0 == nil }.map { commands[$0] }
   }
 
   var runCommands: [KeyedCommand] {
@@ -138,31 +143,39 @@ struct RedisWork: Sendable {
     replies[place] = reply
   }
 
-  /// The answers of the first stage, in the order of their requests.
-  func answerBytes() -> [UInt8] {
-    if items.count == 1, case .bytes(let bytes) = items[0] { return bytes }
+  /// The answers of the first stage, in the order of their requests, up to the first that is not
+  /// known or was taken before.
+  mutating func takeAnswers() -> [UInt8] {
     var writer = ReplyWriter()
-    writer.bytes.reserveCapacity(items.count * Self.usualAnswerBytes)
-    var place = 0
-    for item in items {
-      switch item {
-      case .bytes(let bytes): writer.bytes += bytes
-      case .command(let style):
-        if !style.isMuted {
-          writer.version = style.version
-          writer.write(replies[place] ?? .null)
-        }
-        place += 1
-      case .joined(let spread, let style):
-        let parts = replies[place..<place + spread.parts.count].map { $0 ?? .null }
-        place += parts.count
-        if !style.isMuted {
-          writer.version = style.version
-          writer.write(spread.join(parts))
-        }
+    writer.bytes.reserveCapacity((items.count - itemsWritten) * Self.usualAnswerBytes)
+    while itemsWritten < items.count, write(items[itemsWritten], to: &writer) { itemsWritten += 1 }
+    return writer.bytes
+  }
+
+  /// - Returns: whether its replies are known.
+  private mutating func write(_ item: Item, to writer: inout ReplyWriter) -> Bool {
+    switch item {
+    case .bytes(let bytes): writer.bytes += bytes
+    case .command(let style):
+      guard let reply = replies[repliesWritten] else { return false }
+      replies[repliesWritten] = .null
+      repliesWritten += 1
+      if !style.isMuted {
+        writer.version = style.version
+        writer.write(reply)
+      }
+    case .joined(let spread, let style):
+      let places = repliesWritten..<repliesWritten + spread.parts.count
+      let parts = replies[places].compactMap(\.self)
+      guard parts.count == places.count else { return false }
+      for place in places { replies[place] = .null }
+      repliesWritten = places.upperBound
+      if !style.isMuted {
+        writer.version = style.version
+        writer.write(spread.join(parts))
       }
     }
-    return writer.bytes
+    return true
   }
 
   private static let usualAnswerBytes = 32

@@ -165,6 +165,7 @@ extension RemoteResult {
           writer.reply(reply)
         case .wrongGroup: writer.u8(2)
         case .notReady: writer.u8(3)
+        case .later: writer.u8(4)
         }
       }
     case .transaction(let outcome):
@@ -218,6 +219,7 @@ extension RemoteResult {
         case 1: outcomes.append(.reply(try reader.reply()))
         case 2: outcomes.append(.wrongGroup)
         case 3: outcomes.append(.notReady)
+        case 4: outcomes.append(.later)
         default: throw .malformed(field: "outcome", offset: reader.offset)
         }
       }

@@ -99,7 +99,7 @@ final class RedisProcess: SimulatedProcess {
     var effects = NodeEffects()
     for case .link(let link) in inputs {
       switch link {
-      case .accepted, .connected: break
+      case .accepted, .connected, .congested: break
       case .received(let connection, let bytes): receive(bytes, on: connection)
       case .closed(let connection, _):
         for completion in links.removeValue(forKey: connection)?.waiting ?? [] {
