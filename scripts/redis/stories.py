@@ -13,7 +13,7 @@ rename:kk renamenx:kk copy:kkC setbit:kob getbit:ko bitcount:kB lcs:kkL
 
 # What may be done to a watched key: whatever does not delete it, since a key that was absent, is
 # made and deleted again counts as changed in Redis only.
-WATCHED = "set:wv set:wv incr:w append:wv get:w mget:ww setnx:wv getset:wv setbit:wob persist:w " \
+WATCHED = "set:wv set:wv incr:w append:wv get:w mget:ww* setnx:wv getset:wv setbit:wob persist:w " \
           "expire:wz strlen:w setrange:wov getex:w copy:kwR incrby:wi".split()
 
 # The session's own commands; {t} is the slot of all keys of transactions.
@@ -40,10 +40,11 @@ CONFIG SET timeout 0|CONFIG SET timeout 0 timeout 0|CONFIG GET timeout|CONFIG GE
 CONFIG RESETSTAT|CONFIG GET maxmemory|CONFIG GET maxmemory-policy|INFO none|INFO modules
 COMMAND GETKEYS get a|COMMAND x|COMMAND GETKEYS foo|COMMAND GETKEYS ping a|COMMAND INFO none
 COMMAND GETKEYS mset a 1 b 2|COMMAND GETKEYS copy a b|COMMAND INFO get|COMMAND INFO mget getrange
-COMMAND INFO incr lcs ping|COMMAND GETKEYS set a b ex|OBJECT x|OBJECT FREQ none|OBJECT IDLETIME none
-OBJECT ENCODING {t}0|OBJECT REFCOUNT {t}1|OBJECT IDLETIME {t}2|OBJECT FREQ {t}3|OBJECT ENCODING none
+COMMAND INFO incr lcs ping|COMMAND GETKEYS set a b ex|OBJECT x|OBJECT FREQ {t}none
+OBJECT ENCODING {t}0|OBJECT REFCOUNT {t}1|OBJECT IDLETIME {t}2|OBJECT FREQ {t}3
+OBJECT IDLETIME {t}none|OBJECT ENCODING {t}none
 MEMORY USAGE {t}1 x|MEMORY USAGE {t}1 SAMPLES x|MEMORY USAGE {t}1 SAMPLES -1|MEMORY USAGE {t}1
-MEMORY USAGE {t}1 SAMPLES|MEMORY USAGE none SAMPLES 0|READONLY|READWRITE|ASKING|CLUSTER KEYSLOT {t}1
+MEMORY USAGE {t}1 SAMPLES|MEMORY USAGE {t}none SAMPLES 0|READONLY|READWRITE|ASKING|CLUSTER KEYSLOT {t}1
 CLUSTER KEYSLOT foo|CLUSTER x|CLUSTER|READONLY x|CLUSTER KEYSLOT"""
 
 KEYSPACE = """KEYS *|KEYS {t}?|KEYS [^{]*|KEYS *[0-2]|KEYS none|DBSIZE|RANDOMKEY|SCAN 0 COUNT 100000
@@ -162,7 +163,9 @@ class Stories:
     for letter in letters:
       request += self.argument(letter)
     if self.random.random() < 0.01:
-      request.append(self.random.choice((b"x", b"1", b"NX")))
+      # What may be one more key must be of the same slot.
+      is_key = self.one_slot and "*" in shape
+      request.append(b"{t}x" if is_key else self.random.choice((b"x", b"1", b"NX")))
     if self.random.random() < 0.01 and len(request) > 1:
       request.pop()
     return request
