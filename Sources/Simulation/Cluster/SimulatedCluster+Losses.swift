@@ -29,10 +29,12 @@ extension SimulatedCluster {
   func changesAreSafe(in group: Int) -> UInt64 { lostAt[group].map { $0 + 1_500_000_000 } ?? 0 }
 
   /// Whether a change that was asked for may still be on its way to the leader, so that nobody
-  /// knows yet who will be needed. It waits behind a link that is cut, and in the mail of a process
-  /// that is stopped or waits for its disk, longer than in any other place.
+  /// knows yet who will be needed: while its clerk tries, and for a while afterwards. Behind a link
+  /// that is cut, and in the mail of a process that is stopped or waits for its disk, it waits
+  /// longer than in any other place.
   private func isAskedToChange(_ group: Int) -> Bool {
     guard let asked = changeAskedAt[group] else { return false }
+    if changesOpen[group, default: 0] > 0 { return true }
     let isHeldUp =
       simulator.network.hasCuts
       || replicas.contains { $0.group == group && ($0.host.isPaused || $0.host.sync != nil) }

@@ -50,9 +50,11 @@ package final class SimulatedCluster {
     [(life: HostLife, index: LogIndex, isCommitted: Bool)?] = []
   private var lastCommit: [LogIndex] = []
   /// When each group last lost a replica for good, and when it was last asked to change its
-  /// members; virtual nanoseconds.
+  /// members, or that came to an end; virtual nanoseconds.
   var lostAt: [Int: UInt64] = [:]
   var changeAskedAt: [Int: UInt64] = [:]
+  /// How many changes of its members each group is asked for now.
+  var changesOpen: [Int: Int] = [:]
   /// The group that serves each shard, as far as that group's furthest replica has applied.
   private var server: [GroupID]
   private var commitsSeen = 0

@@ -240,6 +240,7 @@ final class SwarmOperator {
       }
     }
     cluster.changeAskedAt[group] = now
+    cluster.changesOpen[group, default: 0] += 1
     let party = cluster.plan.groups[group]
     let replicas =
       roster?.leader.replicas ?? cluster.voters(of: party.id).map(\.member)
@@ -248,7 +249,12 @@ final class SwarmOperator {
       replicas: replicas)
     cluster.submit(
       .membership(party.id, party.id == .none ? nil : record, command), by: client,
-      timeout: 2_000_000_000, completion: then)
+      timeout: 2_000_000_000
+    ) { [unowned self] outcome in
+      cluster.changeAskedAt[group] = now
+      cluster.changesOpen[group, default: 0] -= 1
+      then(outcome)
+    }
   }
 
   // The end of a run.
