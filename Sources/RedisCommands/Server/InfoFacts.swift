@@ -1,12 +1,8 @@
 /// What INFO tells, measured by the server. Counters count since it started or since CONFIG
 /// RESETSTAT.
 package struct InfoFacts: Hashable, Sendable {
-  /// This program's own version.
-  package var version = ""
-  /// 40 hexadecimal digits that are new with each start.
-  package var runID = ""
-  package var processID: Int32 = 0
-  package var operatingSystem = ""
+  package var program = ProgramFacts()
+  package var process = ProcessMeasure()
   package var uptimeSeconds: Int64 = 0
   package var wallMicroseconds: Int64 = 0
 
@@ -15,12 +11,8 @@ package struct InfoFacts: Hashable, Sendable {
   package var watchingClients = 0
   package var pausedReason = "none"
 
-  /// Bytes that the process has allocated, and of them those of keys and values.
-  package var usedMemory: Int64 = 0
+  /// Bytes of keys and values.
   package var dataMemory: Int64 = 0
-  package var residentMemory: Int64 = 0
-  package var peakMemory: Int64 = 0
-  package var machineMemory: Int64 = 0
 
   package var connectionsReceived: Int64 = 0
   package var connectionsRejected: Int64 = 0
@@ -42,8 +34,6 @@ package struct InfoFacts: Hashable, Sendable {
   package var isSnapshotUnderWay = false
 
   package var replication = Replication()
-  package var systemSeconds = 0.0
-  package var userSeconds = 0.0
   /// By name.
   package var commands: [Command] = []
   /// First words of error replies and how often they were sent, by name.

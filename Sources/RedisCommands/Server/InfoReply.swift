@@ -51,8 +51,8 @@ struct InfoReply {
     case .replication: replication
     case .cpu:
       [
-        ("used_cpu_sys", Self.decimal(facts.systemSeconds, places: 6)),
-        ("used_cpu_user", Self.decimal(facts.userSeconds, places: 6)),
+        ("used_cpu_sys", Self.decimal(facts.process.systemSeconds, places: 6)),
+        ("used_cpu_user", Self.decimal(facts.process.userSeconds, places: 6)),
       ]
     case .modules, .latencystats: []
     case .commandstats: facts.commands.map(commandLine)
@@ -73,10 +73,10 @@ struct InfoReply {
 
   private var server: [Line] {
     [
-      ("redis_version", settings.redisVersion), ("shardkv_version", facts.version),
+      ("redis_version", settings.redisVersion), ("shardkv_version", facts.program.version),
       ("redis_mode", settings.isCluster ? "cluster" : "standalone"),
-      ("os", facts.operatingSystem), ("arch_bits", "64"), ("multiplexing_api", "epoll"),
-      ("process_id", "\(facts.processID)"), ("run_id", facts.runID),
+      ("os", facts.program.operatingSystem), ("arch_bits", "64"), ("multiplexing_api", "epoll"),
+      ("process_id", "\(facts.program.processID)"), ("run_id", facts.program.runID),
       ("tcp_port", "\(settings.port)"), ("server_time_usec", "\(facts.wallMicroseconds)"),
       ("uptime_in_seconds", "\(facts.uptimeSeconds)"),
       ("uptime_in_days", "\(facts.uptimeSeconds / 86_400)"), ("io_threads_active", "0"),
@@ -95,17 +95,20 @@ struct InfoReply {
   }
 
   private var memory: [Line] {
-    let ratio = facts.usedMemory > 0 ? Double(facts.residentMemory) / Double(facts.usedMemory) : 0
+    let process = facts.process
+    let ratio =
+      process.usedMemory > 0 ? Double(process.residentMemory) / Double(process.usedMemory) : 0
     return [
-      ("used_memory", "\(facts.usedMemory)"), ("used_memory_human", Self.short(facts.usedMemory)),
-      ("used_memory_rss", "\(facts.residentMemory)"),
-      ("used_memory_rss_human", Self.short(facts.residentMemory)),
-      ("used_memory_peak", "\(facts.peakMemory)"),
-      ("used_memory_peak_human", Self.short(facts.peakMemory)),
+      ("used_memory", "\(process.usedMemory)"),
+      ("used_memory_human", Self.short(process.usedMemory)),
+      ("used_memory_rss", "\(process.residentMemory)"),
+      ("used_memory_rss_human", Self.short(process.residentMemory)),
+      ("used_memory_peak", "\(process.peakMemory)"),
+      ("used_memory_peak_human", Self.short(process.peakMemory)),
       ("used_memory_dataset", "\(facts.dataMemory)"),
-      ("used_memory_overhead", "\(max(0, facts.usedMemory - facts.dataMemory))"),
-      ("total_system_memory", "\(facts.machineMemory)"),
-      ("total_system_memory_human", Self.short(facts.machineMemory)),
+      ("used_memory_overhead", "\(max(0, process.usedMemory - facts.dataMemory))"),
+      ("total_system_memory", "\(process.machineMemory)"),
+      ("total_system_memory_human", Self.short(process.machineMemory)),
       ("maxmemory", "0"), ("maxmemory_human", "0B"), ("maxmemory_policy", "noeviction"),
       ("mem_fragmentation_ratio", Self.decimal(ratio, places: 2)),
       ("active_defrag_running", "0"), ("lazyfree_pending_objects", "0"),

@@ -1,5 +1,6 @@
 /// What INFO tells of the program, which only who runs the node knows.
-package struct ProgramFacts: Sendable {
+package struct ProgramFacts: Hashable, Sendable {
+  /// This program's own, not Redis'.
   package var version = ""
   /// 40 hexadecimal digits that are new with each start.
   package var runID = String(repeating: "0", count: 40)
@@ -10,7 +11,8 @@ package struct ProgramFacts: Sendable {
 }
 
 /// What the process uses, as the system says; bytes, and seconds of processors.
-package struct ProcessMeasure: Sendable {
+package struct ProcessMeasure: Hashable, Sendable {
+  /// What it has allocated.
   package var usedMemory: Int64 = 0
   package var residentMemory: Int64 = 0
   package var peakMemory: Int64 = 0
