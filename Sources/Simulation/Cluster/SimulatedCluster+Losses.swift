@@ -33,12 +33,12 @@ extension SimulatedCluster {
   /// that is cut, and in the mail of a process that is stopped or waits for its disk, it waits
   /// longer than in any other place.
   private func isAskedToChange(_ group: Int) -> Bool {
-    guard let asked = changeAskedAt[group] else { return false }
     if changesOpen[group, default: 0] > 0 { return true }
+    guard let ended = changeEndedAt[group] else { return false }
     let isHeldUp =
       simulator.network.hasCuts
       || replicas.contains { $0.group == group && ($0.host.isPaused || $0.host.sync != nil) }
-    return simulator.now < asked + (isHeldUp ? 15_000_000_000 : 500_000_000)
+    return simulator.now < ended + (isHeldUp ? 15_000_000_000 : 500_000_000)
   }
 
   /// Whether a replica that is down may lose its disk, without anything that was acknowledged being

@@ -49,12 +49,12 @@ package final class SimulatedCluster {
   @exclusivity(unchecked) var membershipSeen:
     [(life: HostLife, index: LogIndex, isCommitted: Bool)?] = []
   private var lastCommit: [LogIndex] = []
-  /// When each group last lost a replica for good, and when it was last asked to change its
-  /// members, or that came to an end; virtual nanoseconds.
+  /// When each group last lost a replica for good, in virtual nanoseconds.
   var lostAt: [Int: UInt64] = [:]
-  var changeAskedAt: [Int: UInt64] = [:]
-  /// How many changes of its members each group is asked for now.
+  /// How many changes of its members each group is asked for now, and when that last came to an
+  /// end.
   var changesOpen: [Int: Int] = [:]
+  var changeEndedAt: [Int: UInt64] = [:]
   /// The group that serves each shard, as far as that group's furthest replica has applied.
   private var server: [GroupID]
   private var commitsSeen = 0

@@ -239,7 +239,6 @@ final class SwarmOperator {
         ask(command, of: group, roster, then)
       }
     }
-    cluster.changeAskedAt[group] = now
     cluster.changesOpen[group, default: 0] += 1
     let party = cluster.plan.groups[group]
     let replicas =
@@ -251,7 +250,7 @@ final class SwarmOperator {
       .membership(party.id, party.id == .none ? nil : record, command), by: client,
       timeout: 2_000_000_000
     ) { [unowned self] outcome in
-      cluster.changeAskedAt[group] = now
+      cluster.changeEndedAt[group] = now
       cluster.changesOpen[group, default: 0] -= 1
       then(outcome)
     }
