@@ -37,16 +37,10 @@ extension ShardGroupMachine {
   /// gone that was there at ``clock`` for ``hasDeadline(of:before:)``.
   package func answer(_ commands: [KeyedCommand], now: UInt64) -> [CommandOutcome] {
     var budget = ReplyBudget(limits.replyBytesMax, isDivisible: true)
-    var isOver = false
-    return commands.map { command in
-      if isOver { return .later }
+    return Self.inTurn(commands) { command in
       let place = place(of: layout.shard(of: command.keys))
       guard case .shard(let shard) = place else { return place.outcome }
-      if let reply = outcome(of: command, in: shard, now: now, &budget)?.reply {
-        return .reply(reply)
-      }
-      isOver = true
-      return .later
+      return outcome(of: command, in: shard, now: now, &budget).map { .reply($0.reply) }
     }
   }
 
@@ -85,14 +79,24 @@ extension ShardGroupMachine {
 
   mutating func applyCommands(_ commands: [KeyedCommand]) -> [CommandOutcome] {
     var budget = ReplyBudget(limits.replyBytesMax, isDivisible: true)
-    var isOver = false
-    return commands.map { command in
-      if isOver { return .later }
+    return Self.inTurn(commands) { command in
       let place = place(of: layout.shard(of: command.keys))
       guard case .shard(let shard) = place else { return place.outcome }
-      if let reply = carryOut(command, in: shard, &budget) { return .reply(reply) }
-      isOver = true
-      return .later
+      return carryOut(command, in: shard, &budget).map { .reply($0) }
+    }
+  }
+
+  /// What comes of each command; behind the first without an outcome nothing more is done.
+  private static func inTurn(
+    _ commands: [KeyedCommand], _ outcome: (KeyedCommand) -> CommandOutcome?
+  ) -> [CommandOutcome] {
+    var isOver = false
+    return commands.map { command in
+      guard !isOver, let outcome = outcome(command) else {
+        isOver = true
+        return .later
+      }
+      return outcome
     }
   }
 
