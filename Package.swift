@@ -62,8 +62,8 @@ let package = Package(
     program(
       "shardkv-server",
       [
-        "Arguments", "Basics", "ShardMap", "Raft", "Journal", "Wire", "ShardKVServer", "EventLoop",
-        "Storage",
+        "Arguments", "Basics", "ShardMap", "Raft", "Journal", "Wire", "RedisCommands",
+        "ShardKVServer", "EventLoop", "Storage",
       ]
     ),
     program(

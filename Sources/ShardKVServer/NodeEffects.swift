@@ -1,5 +1,6 @@
 import Journal
 import Raft
+import RedisCommands
 import Wire
 
 /// What happened to a node since its last turn.

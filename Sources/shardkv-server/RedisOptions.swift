@@ -1,5 +1,6 @@
 import Arguments
 import Glibc
+import RedisCommands
 import ShardKVServer
 
 extension RedisSettings {

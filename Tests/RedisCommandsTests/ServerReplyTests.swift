@@ -121,7 +121,7 @@ import Testing
     var facts = InfoFacts()
     facts.keys = 3
     facts.keysWithDeadline = 1
-    facts.usedMemory = 1_610_613
+    facts.process.usedMemory = 1_610_613
     facts.commands = [.init(name: "get", calls: 3, microseconds: 10)]
     facts.errors = [.init(word: "ERR", count: 2)]
     func info(_ sections: String...) -> String {

@@ -106,7 +106,9 @@ extension Node {
     while !client.isCongested {
       if client.work.isIdle {
         guard !client.isClosing else { return }
-        guard requestsLeft > 0 else {
+        // So that the loop can tell before more is answered that nobody reads.
+        let isMuch = outbox.count(on: client.connection) > redis.settings.answerBytesPerTurn
+        guard requestsLeft > 0, !isMuch else {
           client.hasMore = true
           return redis.ready.append(client.connection)
         }

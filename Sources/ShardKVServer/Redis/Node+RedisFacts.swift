@@ -68,10 +68,8 @@ extension Node {
 
   func redisInformation() -> InfoFacts {
     var facts = InfoFacts()
-    facts.version = settings.redis.program.version
-    facts.runID = settings.redis.program.runID
-    facts.processID = settings.redis.program.processID
-    facts.operatingSystem = settings.redis.program.operatingSystem
+    facts.program = settings.redis.program
+    facts.process = redis.process
     facts.uptimeSeconds = Int64((now.monotonic - startedAt) / 1_000_000_000)
     facts.wallMicroseconds = Int64(clamping: now.wall * 1_000)
     facts.connectedClients = redis.count
@@ -84,13 +82,6 @@ extension Node {
       facts.keysWithDeadline = Int64(keys)
       facts.meanLifeMilliseconds = Int64(clamping: life)
     }
-    let process = redis.process
-    facts.usedMemory = process.usedMemory
-    facts.residentMemory = process.residentMemory
-    facts.peakMemory = process.peakMemory
-    facts.machineMemory = process.machineMemory
-    facts.systemSeconds = process.systemSeconds
-    facts.userSeconds = process.userSeconds
     facts.connectionsReceived = redis.counters.connections
     facts.connectionsRejected = redis.counters.rejected
     facts.commandsProcessed = redis.counters.commands

@@ -38,11 +38,14 @@ package struct RedisSettings: Sendable {
   package var inputTotalMax = 256 << 20
   /// Commands of one client that are carried out as one entry of the log, or with one read.
   package var batchCommandsMax = 1_024
-  /// Bytes of their arguments; one more command may be added while they are below it.
+  /// Bytes of their arguments, and of the answers that need no keys; one more command may be added
+  /// while they are below it.
   package var batchBytesMax = 1 << 20
   /// Requests of one client that are read in one turn, so that a long pipeline does not keep a
   /// leader from its heartbeats.
   package var requestsPerTurnMax = 2_048
+  /// With more bytes of answers in one turn a client's next requests wait for the next turn.
+  package var answerBytesPerTurn = 1 << 20
   /// Bytes of the arguments of one command that writes, since it has to fit into an entry.
   package var writeBytesMax = 4 << 20
   /// Bytes of an entry, or of what another group is asked, with all keys and arguments: both have

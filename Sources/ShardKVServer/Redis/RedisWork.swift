@@ -49,7 +49,7 @@ struct RedisWork: Sendable {
   private(set) var openCount = 0
   /// The places of those that are under way together, ascending.
   private(set) var run: [Int] = []
-  /// Bytes of the arguments of all commands.
+  /// Bytes of the arguments of all commands, and of the answers that are known.
   var bytes = 0
   /// Every command may be answered by a replica that does not lead.
   private(set) var mayBeStale = true
@@ -94,6 +94,7 @@ struct RedisWork: Sendable {
 
   mutating func add(_ answer: [UInt8]) {
     if answer.isEmpty { return }
+    bytes += answer.count
     guard case .bytes(var before)? = items.last else { return items.append(.bytes(answer)) }
     items.removeLast()
     before += answer
