@@ -4,5 +4,5 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 uptime
-BALANCING_BENCH=1 swift test -c release --scratch-path .build-release-tests \
+BALANCING_BENCH=1 SHARDKV_TESTS=ScenarioTests swift test -c release --disable-testable-imports \
   --filter '^ScenarioTests\.BalancingScenarios/costs' | grep '^|'

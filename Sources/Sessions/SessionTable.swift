@@ -38,25 +38,25 @@ package enum SessionVerdict: Hashable, Sendable {
 /// issued no later than that may be one of the forgotten and is refused. So a write can be refused
 /// for nothing, but never be applied twice.
 package struct SessionTable: Equatable, Sendable {
-  struct Answer: Hashable, Sendable {
-    var sequence: UInt64
-    var value: UInt64
+  package struct Answer: Hashable, Sendable {
+    package var sequence: UInt64
+    package var value: UInt64
   }
 
-  struct Session: Hashable, Sendable {
+  package struct Session: Hashable, Sendable {
     var id: SessionID
     /// The replicated clock at its last write.
     var lastUsed: UInt64
     /// Writes below it are answered or given up: nobody waits for them.
     var firstUnanswered: UInt64
     /// Ascending by sequence, which may have gaps: requests arrive in any order.
-    var answers: [Answer] = []
+    package var answers: [Answer] = []
   }
 
   package let limits: SessionLimits
   /// No unknown session issued at this moment or before it is admitted.
   package internal(set) var floor: UInt64 = 0
-  var sessions: [Session] = []
+  package internal(set) var sessions: [Session] = []
   /// No session was used last before this moment; spares looking at each of them.
   var oldestUse = UInt64.max
 

@@ -6,36 +6,36 @@ import ShardMap
 /// A move is a dozen bytes, so that a hundred thousand configurations fit into a few megabytes, and
 /// a block is short enough to be replayed for one question. Addresses are not in here: they change
 /// without a new number, and ``GroupDirectory`` has the latest.
-struct ConfigurationHistory: Sendable {
+package struct ConfigurationHistory: Sendable {
   /// At least so many of the latest configurations can be asked for.
-  static let kept = 100_000
+  package static let kept = 100_000
   /// A block ends when its changes are so many, or weigh so many times its whole configuration.
-  static let changesPerBlockMax = 1_024
+  package static let changesPerBlockMax = 1_024
   static let changesWeightMax = 4
 
-  struct Block: Hashable, Sendable {
+  package struct Block: Hashable, Sendable {
     /// The number of the whole configuration that the block begins with.
     var first: ConfigNumber
     /// How many configurations there are in the block, the whole one included.
-    var count: Int
+    package var count: Int
     /// Where the changes begin.
-    var wholeBytes: Int
-    var bytes: [UInt8]
+    package var wholeBytes: Int
+    package var bytes: [UInt8]
 
     fileprivate var isFull: Bool {
       count > changesPerBlockMax || bytes.count > (changesWeightMax + 1) * wholeBytes
     }
   }
 
-  let layout: ShardLayout
-  private(set) var blocks: [Block]
+  package let layout: ShardLayout
+  package private(set) var blocks: [Block]
   /// How many configurations all blocks hold.
-  private(set) var count: Int
+  package private(set) var count: Int
   /// A hash over everything that was ever appended, so that states compare without hashing it all.
   private(set) var digest: UInt64
 
   /// Holds configuration 0.
-  init(layout: ShardLayout) {
+  package init(layout: ShardLayout) {
     self.layout = layout
     blocks = [Block(Configuration(layout: layout))]
     count = 1
@@ -43,18 +43,18 @@ struct ConfigurationHistory: Sendable {
   }
 
   /// Takes blocks from a snapshot; ``replayed()`` has to accept them before anything else is asked.
-  init(layout: ShardLayout, blocks: [Block], digest: UInt64) {
+  package init(layout: ShardLayout, blocks: [Block], digest: UInt64) {
     self.layout = layout
     self.blocks = blocks
     self.digest = digest
     count = blocks.reduce(0) { $0 + $1.count }
   }
 
-  var oldest: ConfigNumber { blocks.first?.first ?? .zero }
-  var byteCount: Int { blocks.reduce(0) { $0 + $1.bytes.count } }
+  package var oldest: ConfigNumber { blocks.first?.first ?? .zero }
+  package var byteCount: Int { blocks.reduce(0) { $0 + $1.bytes.count } }
 
   /// Adds the configuration that follows `old`, the newest.
-  mutating func append(_ new: Configuration, after old: Configuration) {
+  package mutating func append(_ new: Configuration, after old: Configuration) {
     var writer = ByteWriter()
     writer.change(from: old, to: new)
     let last = blocks.count - 1
@@ -75,7 +75,7 @@ struct ConfigurationHistory: Sendable {
   }
 
   /// A kept configuration, its groups by identity only; `nil` if it is not kept.
-  func configuration(_ number: ConfigNumber) -> Configuration? {
+  package func configuration(_ number: ConfigNumber) -> Configuration? {
     guard number >= oldest, let block = blocks.last(where: { $0.first <= number }) else {
       return nil
     }
@@ -89,7 +89,7 @@ struct ConfigurationHistory: Sendable {
   }
 
   /// Replays everything, as bytes from outside are checked, and gives the newest.
-  func replayed() throws(ByteError) -> Configuration {
+  package func replayed() throws(ByteError) -> Configuration {
     var newest: Configuration?
     for block in blocks {
       guard newest == nil || newest?.number.next == block.first, block.count >= 1 else {

@@ -1,7 +1,6 @@
 import Basics
+import Sessions
 import Testing
-
-@testable import Sessions
 
 /// What a server keeps of its clients. In the 2025 lab `MemPutManyClientsReliable` wants less than
 /// 200 bytes of heap for each of 100,000 clients that put once. Here a client that put something is

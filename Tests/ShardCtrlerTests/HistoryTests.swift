@@ -1,8 +1,7 @@
 import Basics
+import ShardCtrler
 import ShardMap
 import Testing
-
-@testable import ShardCtrler
 
 @Suite struct HistoryTests {
   /// A hundred thousand moves and more: what is kept, what it weighs, and whether it is right.

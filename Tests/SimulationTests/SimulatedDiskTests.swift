@@ -1,8 +1,7 @@
 import Basics
 import Journal
+import Simulation
 import Testing
-
-@testable import Simulation
 
 struct SimulatedDiskTests {
   static func disk(_ effects: [FileEffect]) throws -> SimulatedDisk {

@@ -36,7 +36,7 @@ extension SimulatedDisk {
   ///
   /// To be called after ``crash(_:)``, when nothing is pending.
   /// - Returns: what happened; `nil` if there is no such write.
-  mutating func misdirectWrite(_ generator: inout SeededGenerator) -> String? {
+  package mutating func misdirectWrite(_ generator: inout SeededGenerator) -> String? {
     guard isClean else { return nil }
     let candidates = remembered.indices.filter { index in
       let write = remembered[index]
