@@ -14,13 +14,15 @@ struct Leadership: Sendable {
   var isDue = false
   /// The rounds of confirmation sent so far.
   var round: UInt64 = 0
+  /// The newest round goes to everyone, not only to those who answer first.
+  var asksEveryone = true
   /// When the rounds were sent that no quorum has answered yet; kept for the lease alone.
   var roundTimes: [RoundTime] = []
   /// The node's tick when the last round was opened.
   var roundTick: UInt64 = 0
   /// Monotonic nanoseconds until which nobody else can have been elected.
   var leaseEnd: UInt64 = 0
-  /// Reads that came since the last round was sent.
+  /// Reads that came since the last round was opened.
   var waitingReads: [Read] = []
   /// Reads whose round is under way, oldest first.
   var readBatches: [ReadBatch] = []

@@ -34,6 +34,8 @@ struct Progress: Sendable {
   var roundAnswered: UInt64 = 0
   /// The last round that it answered with a promise as long as a lease needs it.
   var roundPromised: UInt64 = 0
+  /// It was among the first to answer the last round that everyone was asked for.
+  var isNear = false
   var clock: ReportedClock?
   var sending: SnapshotSending?
 

@@ -42,9 +42,11 @@ extension RaftNode {
   }
 
   /// Opens a round for the reads that wait, unless nothing of this term is committed yet: before
-  /// that a leader does not know what is committed.
+  /// that a leader does not know what is committed. What comes while a round is under way waits
+  /// for its end, and so goes together, but for no longer than a tick.
   mutating func openReadRound() {
     guard !leadership.waitingReads.isEmpty,
+      leadership.readBatches.isEmpty || leadership.roundTick < ticks,
       isReadyToServe || settings.bugs.contains(.readBeforeOwnTerm)
     else { return }
     openRound()
@@ -59,6 +61,7 @@ extension RaftNode {
     leadership.round += 1
     leadership.roundTick = ticks
     leadership.isDue = true
+    if leadership.round % Self.roundsPerChoice == 0 || !isNearQuorum { askEveryone() }
     guard settings.leaseReads else { return }
     // What was sent so long ago makes no lease any more, whoever answers it.
     let (lease, time) = (settings.leaseNanoseconds, now.monotonic)
@@ -80,11 +83,46 @@ extension RaftNode {
     settings.bugs.contains(.leaseCheckedBeforeIndex) ? timeBefore : now.monotonic
   }
 
-  /// A round with every heartbeat renews the lease.
-  mutating func tickLease() {
+  /// A round with every heartbeat renews the lease. One that is not answered within a tick is asked
+  /// of everyone, and what waited for it goes on.
+  mutating func tickRounds() {
     if settings.leaseReads, ticks - leadership.roundTick >= UInt64(settings.heartbeatTicks) {
       openRound()
     }
+    if awaitsNear, leadership.roundTick < ticks { askEveryone() }
+    if !leadership.waitingReads.isEmpty { leadership.isDue = true }
+  }
+
+  // Whom a round asks. A quorum's answers are all that counts, and every message more costs two
+  // processes a wake-up: so after a round that was sent to everyone the next ones go only to those
+  // who answered it first. Everyone is asked again after some rounds, so that a follower that has
+  // become slow is left out, and with the next tick when an answer is missing.
+
+  private static let roundsPerChoice: UInt64 = 64
+
+  private mutating func askEveryone() {
+    for position in leadership.peers.indices { leadership.peers[position].isNear = false }
+    leadership.asksEveryone = true
+    leadership.isDue = true
+  }
+
+  /// Whether those who answered first, and this leader, are a quorum.
+  private var isNearQuorum: Bool {
+    Quorum.holds(membership) { voter in
+      voter == id || leadership.position(of: voter).map { leadership.peers[$0].isNear } ?? false
+    }
+  }
+
+  /// A follower has answered the newest round.
+  mutating func answeredRound(_ position: Int) {
+    guard leadership.asksEveryone, membership.isVoter(leadership.peers[position].id) else { return }
+    leadership.peers[position].isNear = true
+    leadership.asksEveryone = !isNearQuorum
+  }
+
+  /// A round is under way that not everyone was asked for.
+  var awaitsNear: Bool {
+    !leadership.asksEveryone && quorumRound(\.roundAnswered) < leadership.round
   }
 
   /// The lease lasts from when the newest round was sent that a quorum has answered with a promise.
@@ -118,6 +156,7 @@ extension RaftNode {
       confirmed += 1
     }
     leadership.readBatches.removeFirst(confirmed)
+    if leadership.readBatches.isEmpty, !leadership.waitingReads.isEmpty { leadership.isDue = true }
   }
 
   /// Leadership ends: whoever reads must ask again.

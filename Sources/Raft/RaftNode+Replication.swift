@@ -58,7 +58,7 @@ extension RaftNode {
     handOverIfStalled()
     tickTransfer()
     guard standing == .leader else { return }
-    tickLease()
+    tickRounds()
     for position in leadership.peers.indices {
       let peer = leadership.peers[position]
       let isQuiet = ticks - peer.sentTick >= UInt64(settings.heartbeatTicks)
@@ -89,7 +89,10 @@ extension RaftNode {
     for position in leadership.peers.indices {
       replicate(to: position)
       let peer = leadership.peers[position]
-      if peer.isHeartbeatDue || peer.roundSent < leadership.round { sendHeartbeat(to: position) }
+      let isAsked = leadership.asksEveryone || peer.isNear
+      if peer.isHeartbeatDue || isAsked && peer.roundSent < leadership.round {
+        sendHeartbeat(to: position)
+      }
     }
   }
 
@@ -147,7 +150,10 @@ extension RaftNode {
     leadership.peers[position].clock = ReportedClock(wall: wall, heardAt: now.monotonic)
     let answered = min(round, leadership.peers[position].roundSent)
     let isNews = answered > leadership.peers[position].roundAnswered
-    if isNews { leadership.peers[position].roundAnswered = answered }
+    if isNews {
+      leadership.peers[position].roundAnswered = answered
+      if answered == leadership.round { answeredRound(position) }
+    }
     if settings.leaseReads, promise >= settings.promiseMilliseconds,
       answered > leadership.peers[position].roundPromised
     {

@@ -78,6 +78,84 @@ import Testing
     #expect(bench.outcomes == [.heard, .matched(LogIndex(1))])
   }
 
+  /// What comes while a round is under way goes together in the next one.
+  @Test func oneRoundAtATime() {
+    var bench = led()
+    bench.node.read(context: 1)
+    bench.drain()
+    bench.forget()
+    for context: UInt64 in 2...4 {
+      bench.node.read(context: context)
+      bench.drain()
+    }
+    #expect(bench.sent.isEmpty)
+    bench.acknowledge(2, 1, round: 1)
+    #expect(bench.reads == [.confirmed(context: 1, index: LogIndex(1))])
+    #expect(bench.appends(to: 2).map(\.round) == [2])
+    bench.acknowledge(2, 1, round: 2)
+    #expect(
+      bench.reads == (2...4).map { .confirmed(context: UInt64($0), index: LogIndex(1)) })
+  }
+
+  /// A round that nobody answers holds up the next reads for a tick at most.
+  @Test func theNextRoundWaitsForATickAtMost() {
+    var bench = led()
+    bench.node.read(context: 1)
+    bench.drain()
+    bench.node.read(context: 2)
+    bench.tick(1)
+    #expect(bench.appends(to: 2).map(\.round) == [2] && bench.appends(to: 3).map(\.round) == [2])
+    bench.acknowledge(3, 1, round: 2)
+    #expect(bench.reads == [1, 2].map { .confirmed(context: $0, index: LogIndex(1)) })
+  }
+
+  /// Begins a round, and says who is asked.
+  private func asked(_ bench: inout Bench, _ context: UInt64) -> [Int] {
+    bench.forget()
+    bench.node.read(context: context)
+    bench.drain()
+    return (2...5).filter { !bench.appends(to: $0).isEmpty }
+  }
+
+  /// Who answered first is asked alone, and when it is silent everyone with the next tick.
+  @Test func roundsAskWhoAnswersFirst() {
+    var bench = led()
+    #expect(asked(&bench, 1) == [2, 3])
+    bench.acknowledge(3, 1, round: 1)
+    bench.acknowledge(2, 1, round: 1)
+    #expect(asked(&bench, 2) == [3])
+    bench.tick(1)
+    #expect(bench.appends(to: 2).map(\.round) == [2] && bench.appends(to: 3).isEmpty)
+    bench.acknowledge(2, 1, round: 2)
+    #expect(bench.reads == [.confirmed(context: 2, index: LogIndex(1))])
+    #expect(asked(&bench, 3) == [2])
+  }
+
+  /// One that has become slow is left out before long.
+  @Test func everyoneIsAskedNowAndThen() {
+    var bench = led()
+    for round: UInt64 in 1...130 {
+      let isWide = [1, 64, 128].contains(round)
+      #expect(asked(&bench, round) == (isWide ? [2, 3] : [round < 64 ? 2 : 3]))
+      bench.acknowledge(round < 64 ? 2 : 3, 1, round: round)
+      #expect(bench.reads == [.confirmed(context: round, index: LogIndex(1))])
+    }
+  }
+
+  /// Of five it takes two, and of those who have no vote nobody.
+  @Test func roundsAskAQuorum() {
+    var bench = Bench(voters: 5)
+    bench.win()
+    for voter in [2, 3] { bench.acknowledge(voter, 1) }
+    #expect(asked(&bench, 1) == [2, 3, 4, 5])
+    for voter in [5, 3, 2] { bench.acknowledge(voter, 1, round: 1) }
+    #expect(asked(&bench, 2) == [3, 5])
+    bench.acknowledge(5, 1, round: 2)
+    #expect(bench.reads.isEmpty)
+    bench.acknowledge(3, 1, round: 2)
+    #expect(bench.reads == [.confirmed(context: 2, index: LogIndex(1))])
+  }
+
   /// J1: on the smaller side of a partition no read is confirmed once the other side can have
   /// another leader; on the larger side it sees the last write.
   @Test(arguments: 1...5) func j1PartitionedLeaderConfirmsNothing(seed: UInt64) throws {

@@ -64,7 +64,7 @@ struct AdministratorScenarios {
     stage.stop(0)
     try lab.run(milliseconds: 1_000)
     var pending: (number: ConfigNumber, isMember: Bool)?
-    try lab.require("the administrator to wait for the group", within: 5) {
+    try lab.require("the administrator to wait for the group") {
       guard case .moving(let number, let isMember) = first.phase else { return false }
       pending = (number, isMember)
       return true

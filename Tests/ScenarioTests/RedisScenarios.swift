@@ -25,6 +25,13 @@ import Testing
     try lab.join([first])
     try lab.join([second])
     for shard in 0..<4 { try lab.move(ShardID(shard), to: first) }
+    let newest = try lab.query().number
+    try lab.require("the shards to arrive") {
+      lab.servers(of: first).allSatisfy { server in
+        guard let node = server.node, node.observation.configuration >= newest else { return false }
+        return node.shardReports().count { $0.isOwned && $0.status == .serving } == 4
+      }
+    }
     return lab
   }
 
