@@ -69,6 +69,15 @@ struct OutputQueue {
 
   /// One system call: the bytes it took, or the error as a negative number.
   private func sendOnce(to descriptor: Int32) -> (sent: Int, offered: Int) {
+    // A library must not change what SIGPIPE does to the whole process, so each call is asked not
+    // to raise it.
+    let flags = Int32(MSG_NOSIGNAL)
+    if pieces.count == 1 {
+      let piece = pieces[0]
+      let length = piece.end - piece.start
+      let sent = retrying { Glibc.send(descriptor, piece.block + piece.start, length, flags) }
+      return (sent < 0 ? -Int(errno) : sent, length)
+    }
     let partsMax = 64
     return withUnsafeTemporaryAllocation(of: iovec.self, capacity: partsMax) { parts in
       var used = 0
@@ -82,9 +91,6 @@ struct OutputQueue {
       var message = msghdr()
       message.msg_iov = parts.baseAddress
       message.msg_iovlen = used
-      // A library must not change what SIGPIPE does to the whole process, so this call is asked not
-      // to raise it.
-      let flags = Int32(MSG_NOSIGNAL)
       let sent = retrying { sendmsg(descriptor, &message, flags) }
       return (sent < 0 ? -Int(errno) : sent, offered)
     }

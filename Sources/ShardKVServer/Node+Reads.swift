@@ -17,6 +17,8 @@ struct ReadRound: Sendable {
   /// Set when the index is known at which they are linearizable: everything up to here must be
   /// applied first.
   var index: LogIndex?
+
+  func isServable(at applied: LogIndex) -> Bool { index.map { $0 <= applied } ?? false }
 }
 
 /// Linearizable reads: an index that is not older than any of them is asked for, by a leader of its
@@ -77,10 +79,11 @@ extension Node {
 
   /// Answers the reads that are confirmed and whose state is here.
   mutating func serveReads() {
-    guard readRounds.contains(where: { isServable($0) }) else { return }
+    let applied = applied
+    guard readRounds.contains(where: { $0.isServable(at: applied) }) else { return }
     var remaining: [ReadRound] = []
     for round in readRounds {
-      if isServable(round) {
+      if round.isServable(at: applied) {
         for reader in round.readers {
           switch reader.body {
           case .redis(_, let work)?: remoteConfirmed(reader.asker, work)
@@ -100,10 +103,6 @@ extension Node {
     let answer = service.read(body)
     guard case .configuration(let configuration, _) = answer else { return answer }
     return .configuration(configuration, controllers: members.map(\.address.peer))
-  }
-
-  private func isServable(_ round: ReadRound) -> Bool {
-    round.index.map { $0 <= applied } ?? false
   }
 
   /// Leadership ended: what is not confirmed is asked elsewhere. What is confirmed stays so,

@@ -1,3 +1,4 @@
+import Basics
 import RESP
 import RedisCommands
 import ShardKV
@@ -61,12 +62,13 @@ struct RedisWork: Sendable {
   /// Since when it waits without having come further, monotonic nanoseconds.
   var waitsSince: UInt64?
 
-  /// Ends what there was, and begins another piece.
+  /// Begins another piece, after ``clear()``.
   mutating func begin(_ number: UInt64) {
-    clear()
+    invariant(isIdle && isEmpty && commands.isEmpty, "work \(self.number) is not over")
     self.number = number
   }
 
+  /// Ends what there was.
   mutating func clear() {
     let keeps = items.count <= Self.itemsKept
     items.removeAll(keepingCapacity: keeps)
