@@ -6,7 +6,7 @@ extension RaftNode {
 
   /// Asks for an index at which a read is linearizable (ReadIndex, thesis §6.4). The answer comes
   /// in ``Ready/reads``: a leader answers once a quorum has replied to a round of messages sent
-  /// after this, one round for all reads of a turn, or at once while it holds a lease; any other
+  /// after this, one round for all reads that wait, or at once while it holds a lease; any other
   /// replica drops the read at once.
   package mutating func read(context: UInt64) {
     guard standing == .leader else {

@@ -10,7 +10,7 @@ struct Reader: Sendable {
   var body: Request.Body?
 }
 
-/// Reads that one round of confirmation serves, or one question to the leader.
+/// Reads that came in one turn and get one index, from a round of confirmation or from the leader.
 struct ReadRound: Sendable {
   var context: UInt64
   var readers: [Reader]
@@ -39,7 +39,7 @@ extension Node {
     newReads.append(Reader(asker: asker, body: body))
   }
 
-  /// One round of confirmation, or one question to the leader, for all reads of this turn.
+  /// Asks for one index for all reads of this turn.
   mutating func beginReads() {
     guard !newReads.isEmpty else { return }
     let context = nextReadContext

@@ -201,6 +201,9 @@ class Stories:
     words = (b"{t}x",) if self.one_slot else (b"{t}x", b"{t}x", b"1", b"x")
     arguments = [self.random.choice(words)
                  for _ in range(self.random.randrange(least, 7))]
+    # No key may end while it is looked at: a millisecond, or a second, is too short.
+    if name in ("psetex", "pexpire", "setex", "expire"):
+      arguments = [b"7000000" if word == b"1" else word for word in arguments]
     # A watched key's name is not among them, and FLUSHALL not among the commands.
     if name == "watch" or name == "keys" and link.is_open:
       arguments = []
