@@ -142,7 +142,7 @@ import Testing
     }
   }
 
-  /// Of five it takes two, and of those who have no vote nobody.
+  /// Of five it takes two.
   @Test func roundsAskAQuorum() {
     var bench = Bench(voters: 5)
     bench.win()
@@ -154,6 +154,22 @@ import Testing
     #expect(bench.reads.isEmpty)
     bench.acknowledge(3, 1, round: 2)
     #expect(bench.reads == [.confirmed(context: 2, index: LogIndex(1))])
+  }
+
+  /// A learner may answer first, but its answer confirms nothing.
+  @Test func roundsDoNotRelyOnLearners() {
+    var metadata = Bench.metadata(1, 1)
+    metadata.membership = Membership(
+      voters: Array(Bench.ids[..<3]), learners: [Bench.ids[3]])
+    var bench = Bench(term: 1, snapshot: metadata)
+    bench.win()
+    bench.acknowledge(2, 2)
+    #expect(asked(&bench, 1) == [2, 3, 4])
+    bench.acknowledge(4, 2, round: 1)
+    #expect(bench.reads.isEmpty)
+    bench.acknowledge(3, 2, round: 1)
+    #expect(bench.reads == [.confirmed(context: 1, index: LogIndex(2))])
+    #expect(asked(&bench, 2) == [3])
   }
 
   /// J1: on the smaller side of a partition no read is confirmed once the other side can have
