@@ -5,7 +5,7 @@ extension RaftNode {
   package var hasReady: Bool {
     !messages.isEmpty || !messagesAfterSync.isEmpty || following.reply != nil
       || !readOutcomes.isEmpty || !followerReads.waiting.isEmpty || !receivedSections.isEmpty
-      || hardState != hardStateHanded
+      || hardState != hardStateHanded || trust != trustHanded
       || entriesHanded < log.last.index || commitHanded < commitIndex
       || (standing == .leader && leadership.isDue)
   }
@@ -24,6 +24,10 @@ extension RaftNode {
       ready.entries = log.slice(from: entriesHanded.next, through: log.last.index)
       entriesHanded = log.last.index
       handouts.append(Handout(last: log.last, upTo: log.last.index))
+    }
+    if trust != trustHanded {
+      trustHanded = trust
+      ready.trust = trust
     }
     if commitHanded < commitIndex {
       let portion = log.batch(
@@ -46,6 +50,10 @@ extension RaftNode {
   }
 
   package var term: Term { hardState.term }
+
+  /// Whether this replica may have forgotten something that it promised or acknowledged. It counts
+  /// for nothing, and serves no reads, until that is settled.
+  package var isInDoubt: Bool { trust.cause != nil }
 
   package var role: Role {
     switch standing {

@@ -13,6 +13,9 @@ package struct RaftNode: Sendable {
   /// The promises of this replica, and what of them was handed out to be made durable.
   package internal(set) var hardState: HardState
   var hardStateHanded: HardState
+  /// Whether this replica still has all that it promised, and what of that was handed out.
+  package internal(set) var trust: Trust
+  var trustHanded: Trust
 
   var standing = Standing.follower
   /// The leader of this term, as far as known.
@@ -110,6 +113,8 @@ package struct RaftNode: Sendable {
     hardState = restored.hardState
     if log.last.term > hardState.term { hardState = HardState(term: log.last.term) }
     hardStateHanded = restored.hardState
+    trust = restored.trust
+    trustHanded = restored.trust
     commitIndex = settings.bugs.contains(.logCommittedAtRestart) ? log.last.index : start
     commitHanded = start
     entriesHanded = log.last.index

@@ -18,19 +18,24 @@ package struct RestoredState: Sendable {
   package var snapshot: SnapshotMetadata?
   /// The log after the snapshot (it may begin earlier), without gaps.
   package var entries: [Entry]
+  /// Whether that is all.
+  package var trust: Trust
 
   package init(
-    hardState: HardState = HardState(), snapshot: SnapshotMetadata? = nil, entries: [Entry] = []
+    hardState: HardState = HardState(), snapshot: SnapshotMetadata? = nil, entries: [Entry] = [],
+    trust: Trust = Trust()
   ) {
     self.hardState = hardState
     self.snapshot = snapshot
     self.entries = entries
+    self.trust = trust
   }
 }
 
 /// Everything that the outside must do for a ``RaftNode``, in this order:
 ///
-/// 1. append `hardState` and `entries` to the journal (not yet synced),
+/// 1. append `hardState`, `entries` and `trust` to the journal, in this order and in one batch (not
+///    yet synced),
 /// 2. send `messages`: they promise nothing,
 /// 3. sync the journal,
 /// 4. send `messagesAfterSync`: votes and acknowledgements,
@@ -42,6 +47,9 @@ package struct Ready: Sendable {
   package var hardState: HardState?
   /// To append. If the first is not after the journal's last, the journal is cut there first.
   package var entries: [Entry] = []
+  /// Set when it changed since the last ready: the doubt is settled. Must not become durable without
+  /// `hardState` and `entries`.
+  package var trust: Trust?
   package var messages: [Message] = []
   package var messagesAfterSync: [Message] = []
   /// Newly committed entries, each exactly once and in order, of every kind; no more than
