@@ -96,6 +96,14 @@ package struct PlantedBugs: OptionSet, Hashable, Sendable {
   package static let writesDuringTransfer = PlantedBugs(rawValue: 1 << 43)
   /// In joint consensus a majority of the voters before commits alone.
   package static let majorityOfOldMembersOnly = PlantedBugs(rawValue: 1 << 44)
+  /// A replica that may have forgotten its votes votes as ever.
+  package static let doubtfulReplicaVotes = PlantedBugs(rawValue: 1 << 45)
+  /// What a replica acknowledges that may have forgotten its promises is counted.
+  package static let doubtfulReplicaCounts = PlantedBugs(rawValue: 1 << 46)
+  /// What a replica had before its disk forgot something is taken for what it has.
+  package static let matchOutlivesDoubt = PlantedBugs(rawValue: 1 << 47)
+  /// A replica settles its doubt with whatever a leader has committed, heard of the doubt or not.
+  package static let settlesUnheard = PlantedBugs(rawValue: 1 << 48)
 
   /// Every planted bug under the name that `shardkv-sim --bug` takes.
   package static let named: [(name: String, bug: PlantedBugs)] = [
@@ -143,5 +151,9 @@ package struct PlantedBugs: OptionSet, Hashable, Sendable {
     ("promote-before-caught-up", .promoteBeforeCaughtUp),
     ("writes-during-transfer", .writesDuringTransfer),
     ("majority-of-old-members-only", .majorityOfOldMembersOnly),
+    ("doubtful-replica-votes", .doubtfulReplicaVotes),
+    ("doubtful-replica-counts", .doubtfulReplicaCounts),
+    ("match-outlives-doubt", .matchOutlivesDoubt),
+    ("settles-unheard", .settlesUnheard),
   ]
 }

@@ -8,6 +8,9 @@ struct Leadership: Sendable {
   var termStart = LogIndex.zero
   /// Proposals not yet committed, in bytes.
   var uncommittedBytes = 0
+  /// Every voter granted the election, so that no leader of an older term can commit anything, and
+  /// none of what voters in doubt promised before matters any more.
+  var isUnanimous = false
   /// Won without anybody's reply: nothing is sent before the own disk has the election.
   var isHeld = false
   /// Something was proposed, acknowledged or asked that may make messages.

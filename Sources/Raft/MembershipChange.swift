@@ -94,6 +94,8 @@ package enum MembershipRefusal: Hashable, Sendable {
   case changePending(LogIndex)
   /// Too much is proposed and not committed.
   case overloaded
+  /// The leader's disk is full.
+  case noRoom
   case nothingToChange
   /// The change names a replica twice; the first that it names is told.
   case namedTwice(ReplicaID)
@@ -105,7 +107,7 @@ package enum MembershipRefusal: Hashable, Sendable {
   case tooMany
   /// More than ``Membership/contextBytesMax`` bytes are to be kept of this replica.
   case contextTooLarge(ReplicaID)
-  /// The learner lacks so many entries, is silent, or is being sent a snapshot.
+  /// The learner lacks so many entries, is silent, in doubt, or is being sent a snapshot.
   case notCaughtUp(ReplicaID, lacks: UInt64)
   /// Of the voters after the change too few are heard from: nothing could be committed.
   case wouldLoseQuorum(heard: Int, voters: Int)
@@ -127,6 +129,7 @@ extension MembershipRefusal: CustomStringConvertible {
     case .changePending(let index):
       "the change at index \(index) is not finished. Ask again when it is."
     case .overloaded: "too much is waiting to be committed. Ask again later."
+    case .noRoom: "the leader's disk is full. Make room on it, or ask a leader that has room."
     case .nothingToChange: "nothing was asked for. Name a replica."
     case .namedTwice(let replica):
       "a replica is named twice in a change that begins with \(replica). Name each once."

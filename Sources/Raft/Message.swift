@@ -41,21 +41,35 @@ package struct VoteRequest: Hashable, Sendable {
   package var isPreVote: Bool
   /// The leader itself asked for this election, so that a live leader is no reason to refuse.
   package var isTransfer: Bool
+  /// The candidate's.
+  package var trust: TrustReport
 
-  package init(last: EntryID, isPreVote: Bool, isTransfer: Bool = false) {
+  package init(
+    last: EntryID, isPreVote: Bool, isTransfer: Bool = false, trust: TrustReport = .sound
+  ) {
     self.last = last
     self.isPreVote = isPreVote
     self.isTransfer = isTransfer
+    self.trust = trust
   }
 }
 
 package struct VoteReply: Hashable, Sendable {
   package var isGranted: Bool
   package var isPreVote: Bool
+  /// The voter's. A vote that is given in doubt counts only if everyone grants theirs.
+  package var trust: TrustReport
+  /// The candidate's doubts when it asked: one that has forgotten since what it asked for does not
+  /// take this for an answer to another question.
+  package var askedDoubts: UInt64
 
-  package init(isGranted: Bool, isPreVote: Bool) {
+  package init(
+    isGranted: Bool, isPreVote: Bool, trust: TrustReport = .sound, askedDoubts: UInt64 = 0
+  ) {
     self.isGranted = isGranted
     self.isPreVote = isPreVote
+    self.trust = trust
+    self.askedDoubts = askedDoubts
   }
 }
 
@@ -68,12 +82,18 @@ package struct AppendRequest: Hashable, Sendable {
   /// Counts the leader's rounds of confirmation; the reply carries it back, and a quorum of replies
   /// of a round confirms every read that came before the round was sent (thesis §6.4).
   package var round: UInt64
+  /// To a follower in doubt: how it is settled.
+  package var settles: Settlement?
 
-  package init(previous: EntryID, entries: [Entry], commit: LogIndex, round: UInt64) {
+  package init(
+    previous: EntryID, entries: [Entry], commit: LogIndex, round: UInt64,
+    settles: Settlement? = nil
+  ) {
     self.previous = previous
     self.entries = entries
     self.commit = commit
     self.round = round
+    self.settles = settles
   }
 }
 
@@ -84,7 +104,8 @@ package struct AppendReply: Hashable, Sendable {
     /// `previous` (repeated here) is not in the log. `hint` is the largest entry of the follower
     /// that can match: its last entry, or the last one of a term not above `previous.term`.
     case conflict(previous: LogIndex, hint: EntryID)
-    /// Heard, and nothing to say of the log yet: answers a heartbeat while the disk is busy.
+    /// Heard, and nothing to say of the log yet: answers a heartbeat while the disk is busy, and
+    /// entries for which there is no room.
     case heard
   }
 
@@ -95,12 +116,20 @@ package struct AppendReply: Hashable, Sendable {
   /// For how many milliseconds of its clock the follower elects nobody else, from when it heard
   /// what it answers; 0: it promises nothing. A lease counts only on promises that are long enough.
   package var promise: UInt64
+  package var trust: TrustReport
+  /// The follower's disk has room.
+  package var hasRoom: Bool
 
-  package init(outcome: Outcome, round: UInt64, wall: UInt64, promise: UInt64 = 0) {
+  package init(
+    outcome: Outcome, round: UInt64, wall: UInt64, promise: UInt64 = 0,
+    trust: TrustReport = .sound, hasRoom: Bool = true
+  ) {
     self.outcome = outcome
     self.round = round
     self.wall = wall
     self.promise = promise
+    self.trust = trust
+    self.hasRoom = hasRoom
   }
 }
 
@@ -149,11 +178,15 @@ package struct SnapshotReply: Hashable, Sendable {
   package var nextSection: Int
   package var round: UInt64
   package var wall: UInt64
+  package var trust: TrustReport
 
-  package init(snapshot: EntryID, nextSection: Int, round: UInt64, wall: UInt64) {
+  package init(
+    snapshot: EntryID, nextSection: Int, round: UInt64, wall: UInt64, trust: TrustReport = .sound
+  ) {
     self.snapshot = snapshot
     self.nextSection = nextSection
     self.round = round
     self.wall = wall
+    self.trust = trust
   }
 }

@@ -13,7 +13,8 @@ struct Progress: Sendable {
 
   let id: ReplicaID
   var phase = Phase.probe
-  /// Everything up to here is durable there and as it is here. Never falls within a term.
+  /// Everything up to here is durable there and as it is here. Falls within a term only when the
+  /// follower's disk has forgotten something.
   var match = LogIndex.zero
   /// The next entry to send; always above `match`.
   var next: LogIndex
@@ -37,6 +38,13 @@ struct Progress: Sendable {
   /// It was among the first to answer the last round that everyone was asked for.
   var isNear = false
   var clock: ReportedClock?
+  /// What it last said of its disk.
+  var trust = TrustReport.sound
+  /// Its doubts when it voted for this leader, if everyone did.
+  var votedDoubts: UInt64?
+  /// The entry that settles its doubt; made after it was heard of.
+  var settlesAt: LogIndex?
+  var hasRoom = true
   var sending: SnapshotSending?
 
   struct InFlight: Sendable {
@@ -51,7 +59,13 @@ struct Progress: Sendable {
     sentTick = tick
   }
 
-  func hasRoom(_ settings: RaftSettings) -> Bool {
+  /// Whether what it says counts for a quorum: it is not in doubt, or everyone voted for this
+  /// leader and it has forgotten nothing since.
+  func counts(saying report: TrustReport) -> Bool {
+    !report.isInDoubt || report.doubts == votedDoubts
+  }
+
+  func mayBeSent(_ settings: RaftSettings) -> Bool {
     inFlight.count < settings.appendsInFlightMax && bytesInFlight < settings.bytesInFlightMax
   }
 

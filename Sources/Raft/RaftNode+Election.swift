@@ -53,7 +53,7 @@ extension RaftNode {
   mutating func campaign() {
     // While the machine is being replaced nothing may be committed, and a request for votes would
     // not get past a disk that does nothing.
-    guard mayBeNeeded, !isRemoved, !isRestoring, !isDiskStalled else {
+    guard mayBeNeeded, !isRemoved, !isRestoring, !isDiskStalled, mayVote else {
       resetElectionTimer()
       leader = nil
       return
@@ -61,9 +61,9 @@ extension RaftNode {
     if settings.bugs.contains(.noPreVote) { return campaignForReal(isTransfer: false) }
     becomeFollower(term: term, leader: nil)
     standing = .preCandidate
-    ballot.granted = [id]
+    ballot.grants = [Ballot.Grant(voter: id, trust: voterTrust)]
     if settle() { return }
-    let request = VoteRequest(last: log.last, isPreVote: true)
+    let request = VoteRequest(last: log.last, isPreVote: true, trust: trust.report)
     for voter in otherVoters {
       messages.append(Message(from: id, to: voter, term: term.next, body: .voteRequest(request)))
     }
@@ -83,9 +83,10 @@ extension RaftNode {
     becomeFollower(term: term.next, leader: nil)
     hardState.vote = id
     standing = .candidate
-    ballot.granted = [id]
+    ballot.grants = [Ballot.Grant(voter: id, trust: voterTrust)]
     if settle() { return }
-    let request = VoteRequest(last: log.last, isPreVote: false, isTransfer: isTransfer)
+    let request = VoteRequest(
+      last: log.last, isPreVote: false, isTransfer: isTransfer, trust: trust.report)
     for voter in otherVoters { sendAfterSync(.voteRequest(request), to: voter) }
   }
 
@@ -106,13 +107,8 @@ extension RaftNode {
   /// - Returns: whether it was.
   @discardableResult
   private mutating func settle() -> Bool {
-    let result = Quorum.tally(
-      membership, granted: ballot.granted, refused: ballot.refused)
-    if result == .won, standing == .preCandidate, isUnborn,
-      !otherVoters.allSatisfy(ballot.granted.contains)
-    {
-      return false
-    }
+    let result = electionResult
+    if result == .won, standing == .preCandidate, isUnborn, !isGrantedByAll { return false }
     switch (result, standing) {
     case (.pending, _): return false
     case (.lost, _): becomeFollower(term: term, leader: nil)
@@ -120,6 +116,41 @@ extension RaftNode {
     case (.won, _): becomeLeader()
     }
     return true
+  }
+
+  /// Those in doubt may have voted for somebody else before, and may lack what was committed with
+  /// them. So their votes count only if nobody refuses: whoever has more, or was voted for, would.
+  private var electionResult: Quorum.Result {
+    if isGrantedByAll { return .won }
+    if !voterTrust.isInDoubt {
+      let result = Quorum.tally(
+        membership, granted: ballot.grants.filter { !$0.trust.isInDoubt }.map(\.voter),
+        refused: ballot.refused + ballot.grants.filter(\.trust.isInDoubt).map(\.voter))
+      if result != .lost { return result }
+    }
+    let isRefused = ballot.refused.contains { membership.isVoter($0) && !ballot.isGranted(by: $0) }
+    return isRefused ? .lost : .pending
+  }
+
+  private var isGrantedByAll: Bool {
+    !membership.voters.isEmpty && otherVoters.allSatisfy(ballot.isGranted)
+  }
+
+  /// Whether it may vote at all: one whose data is known to be damaged may not, since what it lacks
+  /// may have been committed with it alone.
+  private var mayVote: Bool {
+    trust.cause != .damage || settings.bugs.contains(.doubtfulReplicaVotes)
+  }
+
+  /// What its own vote, given now, is worth.
+  private var voterTrust: TrustReport {
+    settings.bugs.contains(.doubtfulReplicaVotes) ? .sound : trust.report
+  }
+
+  func answer(to request: VoteRequest, isGranted: Bool) -> VoteReply {
+    VoteReply(
+      isGranted: isGranted, isPreVote: request.isPreVote, trust: voterTrust,
+      askedDoubts: request.trust.doubts)
   }
 
   mutating func handle(_ request: VoteRequest, _ message: Message) {
@@ -132,9 +163,11 @@ extension RaftNode {
     // A joiner has no membership before a leader sends it one. It may be a folder that was made
     // anew under an old id, whose vote would be the second of that replica.
     let isMember = !membership.voters.isEmpty
-    let isGranted =
-      (isFree || isAhead || hardState.vote == message.from) && isUpToDate && isMember
-    let reply = VoteReply(isGranted: isGranted, isPreVote: request.isPreVote)
+    let isAgain = hardState.vote == message.from
+    // One that forgets so much asks for the vote of a term again, in which it may have led.
+    if isAgain, request.trust.isInDoubt, !request.isPreVote { return }
+    let isGranted = (isFree || isAhead || isAgain) && isUpToDate && isMember && mayVote
+    let reply = answer(to: request, isGranted: isGranted)
     guard isGranted else {
       send(.voteReply(reply), to: message.from)
       return
@@ -152,10 +185,12 @@ extension RaftNode {
 
   mutating func handle(_ reply: VoteReply, _ message: Message) {
     let expected: Standing = reply.isPreVote ? .preCandidate : .candidate
-    guard standing == expected else { return }
+    guard standing == expected, reply.askedDoubts == trust.doubts else { return }
     if reply.isPreVote, reply.isGranted, message.term != term.next { return }
     if reply.isGranted {
-      if !ballot.granted.contains(message.from) { ballot.granted.append(message.from) }
+      if !ballot.isGranted(by: message.from) {
+        ballot.grants.append(Ballot.Grant(voter: message.from, trust: reply.trust))
+      }
     } else if !ballot.refused.contains(message.from) {
       ballot.refused.append(message.from)
     }
@@ -164,7 +199,9 @@ extension RaftNode {
 
   private mutating func becomeLeader() {
     // Alone, the election is not yet on any disk: nothing may be sent before ours has it.
-    let wonAlone = ballot.granted == [id]
+    let wonAlone = ballot.grants.count == 1
+    let isUnanimous = isGrantedByAll
+    let grants = ballot.grants
     ballot = Ballot()
     standing = .leader
     leader = id
@@ -172,11 +209,13 @@ extension RaftNode {
     dropFollowerReads()
     leadership = Leadership()
     leadership.isHeld = wonAlone
+    leadership.isUnanimous = isUnanimous
     leadership.uncommittedBytes = log.bytes(after: commitIndex)
     leadership.peers = membership.everyone.filter { $0 != id }.map {
       Progress(id: $0, next: log.last.index.next, tick: ticks)
     }
     leadership.termStart = log.last.index.next
+    for grant in grants { noteVote(grant) }
     // What older terms left is committed by an entry of this one (Raft §5.4.2, §8).
     appendOwn([], kind: .empty)
   }

@@ -22,10 +22,11 @@ extension RaftNode {
   /// Asks for an index at which a read is linearizable on this replica, whatever its role: a leader
   /// does what ``read(context:)`` does, and others ask their leader, once for all reads of a turn
   /// (thesis §6.4). The answer comes in ``Ready/reads``. It is dropped if the leader or the term
-  /// changes before it is here, if no leader is known, or after the shortest election timeout.
+  /// changes before it is here, if no leader is known, after the shortest election timeout, and by
+  /// a replica in doubt at once.
   package mutating func readAnywhere(context: UInt64) {
     if standing == .leader { return read(context: context) }
-    guard leader != nil, followerReads.waiting.count < Self.followerReadsMax else {
+    guard leader != nil, !isInDoubt, followerReads.waiting.count < Self.followerReadsMax else {
       readOutcomes.append(.dropped(context: context))
       return
     }

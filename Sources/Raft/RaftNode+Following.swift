@@ -20,6 +20,8 @@ extension RaftNode {
       return
     }
     if request.previous.index < log.base.index {
+      following.verified = max(following.verified, commitIndex)
+      settleTrust(by: request)
       acknowledge(upTo: commitIndex, appended: false, round: request.round)
       return
     }
@@ -31,8 +33,12 @@ extension RaftNode {
     if !settings.bugs.contains(.appendTruncates) {
       while known < request.entries.count, log.contains(request.entries[known].id) { known += 1 }
     }
-    let lastNew = request.entries.last?.index ?? request.previous.index
-    if known < request.entries.count {
+    let isFull = isRefusingAppends && known < request.entries.count
+    let lastNew =
+      isFull
+      ? LogIndex(request.previous.index.rawValue + UInt64(known))
+      : request.entries.last?.index ?? request.previous.index
+    if known < request.entries.count, !isFull {
       guard cut(from: request.entries[known].index) else { return }
       for entry in request.entries[known...] { append(entry) }
     }
@@ -40,6 +46,10 @@ extension RaftNode {
     commit(
       upTo: settings.bugs.contains(.commitBeyondAppend)
         ? request.commit : min(request.commit, lastNew))
+    following.verified = max(following.verified, lastNew)
+    settleTrust(by: request)
+    // An acknowledgement of less would have the rest sent again at once.
+    if isFull { return reply(.heard, round: request.round) }
     acknowledge(upTo: lastNew, appended: known < request.entries.count, round: request.round)
   }
 
@@ -81,7 +91,7 @@ extension RaftNode {
   /// after this ready's sync; and if an earlier ready's sync is still under way, when that is done.
   mutating func acknowledge(upTo index: LogIndex, appended: Bool, round: UInt64) {
     following.verified = max(following.verified, index)
-    if appended || hardState != hardStateHanded {
+    if appended || hardState != hardStateHanded || trust != trustHanded {
       // A new round must not wait for the disk: reads hang on it.
       if round > following.round { reply(.heard, round: round) }
       let matched = max(index, following.reply.map(\.matchedIndex) ?? .zero)
@@ -95,16 +105,20 @@ extension RaftNode {
     following.round = max(following.round, round)
   }
 
-  private mutating func reply(_ outcome: AppendReply.Outcome, round: UInt64) {
+  mutating func reply(_ outcome: AppendReply.Outcome, round: UInt64) {
     guard let leader else { return }
     following.round = max(following.round, round)
-    send(.appendReply(answer(outcome, round: round)), to: leader)
+    let answer = Message.Body.appendReply(answer(outcome, round: round))
+    // That a doubt is settled may be said only when it is durable, and otherwise it was not
+    // settled.
+    if isSettling { sendAfterSync(answer, to: leader) } else { send(answer, to: leader) }
   }
 
   private func answer(_ outcome: AppendReply.Outcome, round: UInt64) -> AppendReply {
     AppendReply(
       outcome: outcome, round: round, wall: now.wall,
-      promise: settings.leaseReads ? settings.promiseMilliseconds : 0)
+      promise: settings.leaseReads ? settings.promiseMilliseconds : 0, trust: trust.report,
+      hasRoom: hasRoom)
   }
 
   mutating func payOwedReply() {

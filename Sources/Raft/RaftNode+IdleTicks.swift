@@ -33,7 +33,9 @@ extension RaftNode {
 
   private var leaderTicksUntilAction: UInt64 {
     // What is being handed over, or waits for a disk that does nothing, is looked after each tick.
-    guard leadership.transfer == nil, hearsQuorum(at: ticks + 1) else { return 1 }
+    guard leadership.transfer == nil, heirWithRoom == nil, hearsQuorum(at: ticks + 1) else {
+      return 1
+    }
     if awaitsNear || !leadership.waitingReads.isEmpty { return 1 }
     var first = UInt64.max
     if awaitsDisk {

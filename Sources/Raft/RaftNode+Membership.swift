@@ -13,6 +13,7 @@ extension RaftNode {
       case .notLeader: return .refused(.notLeader)
       case .transferring(let target): return .refused(.transferring(to: target))
       case .overloaded: return .refused(.overloaded)
+      case .noRoom: return .refused(.noRoom)
       }
     }
     if !settings.bugs.contains(.configChangeBeforeOwnCommit) {
@@ -52,9 +53,11 @@ extension RaftNode {
       let isNear =
         lacks <= settings.promotionLagMax && match >= log.base.index && match >= membershipIndex
         && log.bytes(after: match) <= settings.bytesInFlightMax
-      if !isNear || !hears(learner) { return .notCaughtUp(learner, lacks: lacks) }
+      if !isNear || !hears(learner) || isInDoubt(learner) {
+        return .notCaughtUp(learner, lacks: lacks)
+      }
     }
-    let heard = next.voters.count(where: hears)
+    let heard = next.voters.count { hears($0) && isCounted($0) }
     guard heard > next.voters.count / 2 else {
       return .wouldLoseQuorum(heard: heard, voters: next.voters.count)
     }

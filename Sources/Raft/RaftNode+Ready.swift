@@ -20,14 +20,14 @@ extension RaftNode {
       ready.hardState =
         settings.bugs.contains(.voteNotDurable) ? HardState(term: hardState.term) : hardState
     }
-    if entriesHanded < log.last.index {
-      ready.entries = log.slice(from: entriesHanded.next, through: log.last.index)
-      entriesHanded = log.last.index
-      handouts.append(Handout(last: log.last, upTo: log.last.index))
-    }
     if trust != trustHanded {
       trustHanded = trust
       ready.trust = trust
+    }
+    if entriesHanded < log.last.index {
+      ready.entries = log.slice(from: entriesHanded.next, through: log.last.index)
+      entriesHanded = log.last.index
+      handouts.append(Handout(last: log.last, upTo: log.last.index, settles: isSettling))
     }
     if commitHanded < commitIndex {
       let portion = log.batch(
@@ -50,10 +50,6 @@ extension RaftNode {
   }
 
   package var term: Term { hardState.term }
-
-  /// Whether this replica may have forgotten something that it promised or acknowledged. It counts
-  /// for nothing, and serves no reads, until that is settled.
-  package var isInDoubt: Bool { trust.cause != nil }
 
   package var role: Role {
     switch standing {
@@ -120,7 +116,7 @@ extension RaftNode {
     return leadership.peers.map {
       FollowerProgress(
         id: $0.id, phase: $0.phase.rawValue, match: $0.match, next: $0.next,
-        ticksSinceHeard: ticks - $0.heardTick)
+        ticksSinceHeard: ticks - $0.heardTick, isInDoubt: $0.trust.isInDoubt, hasRoom: $0.hasRoom)
     }
   }
 
@@ -163,4 +159,7 @@ package struct FollowerProgress: Hashable, Sendable {
   package var match: LogIndex
   package var next: LogIndex
   package var ticksSinceHeard: UInt64
+  /// It may have forgotten something, and counts for nothing until that is settled.
+  package var isInDoubt: Bool
+  package var hasRoom: Bool
 }

@@ -12,6 +12,7 @@ extension RaftNode {
     if let transfer = leadership.transfer, !settings.bugs.contains(.writesDuringTransfer) {
       return .transferring(to: transfer.target)
     }
+    if isRefusingAppends { return .noRoom }
     let uncommitted = leadership.uncommittedBytes
     if uncommitted > 0, uncommitted + bytes > settings.uncommittedBytesMax {
       return .overloaded(uncommittedBytes: uncommitted)
@@ -55,7 +56,7 @@ extension RaftNode {
       becomeFollower(term: term, leader: nil)
       return
     }
-    handOverIfStalled()
+    handOverIfUnfit()
     tickTransfer()
     guard standing == .leader else { return }
     tickRounds()
@@ -71,12 +72,14 @@ extension RaftNode {
     }
   }
 
-  /// Whether a quorum, at that tick, was heard of within the shortest election timeout.
+  /// Whether a quorum, at that tick, was heard of within the shortest election timeout. Those in
+  /// doubt are none: a leader without others cannot commit, nor settle their doubt, before everyone
+  /// elects it once more.
   func hearsQuorum(at tick: UInt64) -> Bool {
     let patience = UInt64(settings.electionTicks.lowerBound)
     return Quorum.holds(membership) { voter in
       if voter == id { return true }
-      guard let position = leadership.position(of: voter) else { return false }
+      guard let position = leadership.position(of: voter), isCounted(position) else { return false }
       return tick - leadership.peers[position].heardTick <= patience
     }
   }
@@ -102,7 +105,7 @@ extension RaftNode {
       switch peer.phase {
       case .snapshot: return
       case .probe: if peer.isProbing { return }
-      case .replicate: if !peer.hasRoom(settings) { return }
+      case .replicate: if !peer.mayBeSent(settings) { return }
       }
       guard let previous = log.id(at: peer.next.previous) else {
         startSnapshot(to: position)
@@ -135,7 +138,8 @@ extension RaftNode {
 
   private mutating func sendAppend(previous: EntryID, _ entries: [Entry], to position: Int) {
     let request = AppendRequest(
-      previous: previous, entries: entries, commit: commitIndex, round: leadership.round)
+      previous: previous, entries: entries, commit: commitIndex, round: leadership.round,
+      settles: settlement(of: leadership.peers[position]))
     send(.append(request), to: leadership.peers[position].id)
     leadership.peers[position].commitSent = commitIndex
     leadership.peers[position].roundSent = leadership.round
@@ -144,10 +148,13 @@ extension RaftNode {
   }
 
   /// Notes that a follower was heard of in this term.
-  mutating func hear(_ position: Int, round: UInt64, wall: UInt64, promise: UInt64 = 0) {
+  mutating func hear(
+    _ position: Int, round: UInt64, wall: UInt64, promise: UInt64 = 0, trust: TrustReport
+  ) {
     if leadership.peers[position].clock == nil { leadership.clockOfTurn = nil }
     leadership.peers[position].heardTick = ticks
     leadership.peers[position].clock = ReportedClock(wall: wall, heardAt: now.monotonic)
+    guard counts(trust, of: position) else { return }
     let answered = min(round, leadership.peers[position].roundSent)
     let isNews = answered > leadership.peers[position].roundAnswered
     if isNews {
@@ -167,7 +174,10 @@ extension RaftNode {
     guard standing == .leader,
       let position = leadership.position(of: follower)
     else { return }
-    hear(position, round: reply.round, wall: reply.wall, promise: reply.promise)
+    guard note(reply.trust, at: position) else { return }
+    leadership.peers[position].hasRoom = reply.hasRoom
+    hear(
+      position, round: reply.round, wall: reply.wall, promise: reply.promise, trust: reply.trust)
     switch reply.outcome {
     case .heard: break
     case .matched(let index): matched(index, at: position)
@@ -185,6 +195,9 @@ extension RaftNode {
       settings.bugs.contains(.matchFromSent) ? sent : index)
     switch leadership.peers[position].phase {
     case .replicate: break
+    case .probe where !grew && !leadership.peers[position].hasRoom:
+      // It takes nothing in: it is tried with little, when it has answered a heartbeat.
+      leadership.peers[position].isProbing = false
     case .probe:
       leadership.peers[position].become(.replicate, next: leadership.peers[position].match.next)
     case .snapshot:
@@ -224,7 +237,8 @@ extension RaftNode {
     let counted = isHasty ? Membership(voters: membership.outgoing) : membership
     let reached = Quorum.reached(counted) { voter in
       if voter == id { return own.rawValue }
-      return leadership.position(of: voter).map { leadership.peers[$0].match.rawValue } ?? 0
+      guard let position = leadership.position(of: voter), isCounted(position) else { return 0 }
+      return leadership.peers[position].match.rawValue
     }
     let index = LogIndex(reached)
     guard index > commitIndex else { return }
@@ -244,6 +258,8 @@ package enum ProposalRefusal: Hashable, Sendable {
   /// So many bytes are proposed and not committed; with these they would be more than
   /// ``RaftSettings/uncommittedBytesMax``.
   case overloaded(uncommittedBytes: Int)
+  /// The leader's disk is full. Somebody with room will lead, if there is anybody.
+  case noRoom
 }
 
 extension ProposalRefusal: CustomStringConvertible {
@@ -255,6 +271,9 @@ extension ProposalRefusal: CustomStringConvertible {
       "Not proposed: leadership is being handed to \(target). Ask there, or again in a second."
     case .overloaded(let bytes):
       "Not proposed: \(bytes) bytes are waiting to be committed. Ask again later."
+    case .noRoom:
+      "Not proposed: the leader's disk is full. Make room, or ask again in a second: another "
+        + "replica leads then, if it has room."
     }
   }
 }

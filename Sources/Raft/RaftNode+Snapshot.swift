@@ -86,7 +86,8 @@ extension RaftNode {
     guard standing == .leader,
       let position = leadership.position(of: follower)
     else { return }
-    hear(position, round: reply.round, wall: reply.wall)
+    guard note(reply.trust, at: position) else { return }
+    hear(position, round: reply.round, wall: reply.wall, trust: reply.trust)
     guard var sending = leadership.peers[position].sending,
       sending.metadata.last == reply.snapshot, reply.nextSection >= 0
     else { return }
@@ -111,6 +112,7 @@ extension RaftNode {
       replyToSection(chunk)
       return
     }
+    if isRefusingAppends, lacks(last) { return reply(.heard, round: chunk.round) }
     if !lacks(last) {
       // Everything in it is here already.
       commit(upTo: last.index)
@@ -146,7 +148,7 @@ extension RaftNode {
       .snapshotReply(
         SnapshotReply(
           snapshot: incoming.metadata.last, nextSection: incoming.nextSection, round: chunk.round,
-          wall: now.wall)), to: leader)
+          wall: now.wall, trust: durableTrust)), to: leader)
   }
 
   /// A received snapshot is durable and the state machine was replaced by it: it is the whole log

@@ -8,6 +8,8 @@ package enum TransferRefusal: Hashable, Sendable {
   case notVoter(ReplicaID)
   /// It has not answered for as long as the shortest election timeout.
   case silent(ReplicaID)
+  /// It may have forgotten something, and nothing has settled that yet.
+  case inDoubt(ReplicaID)
   /// There is no other voter that is heard from.
   case nobodyElse
 }
@@ -24,6 +26,9 @@ extension TransferRefusal: CustomStringConvertible {
     case .alreadyLeader: "this replica leads already."
     case .notVoter(let replica): "\(replica) is not a voter of the group. Name a voter."
     case .silent(let replica): "\(replica) is not heard from. Name another voter."
+    case .inDoubt(let replica):
+      "\(replica) may lack what it had, and is being brought up to date. Name another voter, or "
+        + "ask again when it is."
     case .nobodyElse: "no other voter is heard from. Bring one back first."
     }
   }
@@ -40,10 +45,11 @@ extension RaftNode {
   @discardableResult
   package mutating func transferLeadership(to wanted: ReplicaID?) -> TransferRefusal? {
     guard standing == .leader else { return .notLeader }
-    guard let target = wanted ?? heir else { return .nobodyElse }
+    guard let target = wanted ?? heir(where: { _ in true }) else { return .nobodyElse }
     if target == id { return .alreadyLeader }
     guard membership.voters.contains(target) else { return .notVoter(target) }
     guard hears(target) else { return .silent(target) }
+    if isInDoubt(target) { return .inDoubt(target) }
     if leadership.transfer?.target == target { return nil }
     leadership.transfer = Leadership.Transfer(
       target: target, endTick: ticks + UInt64(settings.electionTicks.upperBound))
@@ -51,9 +57,11 @@ extension RaftNode {
     return nil
   }
 
-  /// The voter that has most of the log, of those that answer.
-  private var heir: ReplicaID? {
-    let candidates = leadership.peers.filter { membership.voters.contains($0.id) && hears($0.id) }
+  /// The voter that has most of the log, of those that answer and are such.
+  private func heir(where isSuch: (Progress) -> Bool) -> ReplicaID? {
+    let candidates = leadership.peers.filter {
+      isSuch($0) && membership.voters.contains($0.id) && hears($0.id) && !$0.trust.isInDoubt
+    }
     return candidates.max { ($0.match, $0.heardTick) < ($1.match, $1.heardTick) }?.id
   }
 
@@ -62,7 +70,7 @@ extension RaftNode {
     guard let transfer = leadership.transfer,
       transfer.askedTick.map({ ticks - $0 >= UInt64(settings.heartbeatTicks) }) ?? true,
       let position = leadership.position(of: transfer.target),
-      leadership.peers[position].match == log.last.index
+      leadership.peers[position].match == log.last.index, !isInDoubt(transfer.target)
     else { return }
     leadership.transfer?.askedTick = ticks
     leadership.mayLease = false
@@ -86,13 +94,22 @@ extension RaftNode {
 
   /// Hands over because the own disk does nothing, if there is anybody to take over: a quorum of
   /// others may commit all the same, but this replica counts for nothing and its log fills memory.
-  mutating func handOverIfStalled() {
-    if isDiskStalled, leadership.transfer == nil { transferLeadership(to: nil) }
+  /// One whose disk is full has to find somebody with room.
+  mutating func handOverIfUnfit() {
+    guard leadership.transfer == nil else { return }
+    if isDiskStalled {
+      transferLeadership(to: nil)
+    } else if let heirWithRoom {
+      transferLeadership(to: heirWithRoom)
+    }
   }
+
+  /// Who is to lead because this leader's disk is full.
+  var heirWithRoom: ReplicaID? { isRefusingAppends ? heir(where: \.hasRoom) : nil }
 
   mutating func handleTimeoutNow(from sender: ReplicaID) {
     guard standing == .follower, leader == sender, membership.isVoter(id), !isRestoring,
-      !isDiskStalled
+      !isDiskStalled, !isInDoubt
     else { return }
     campaignForReal(isTransfer: true)
   }

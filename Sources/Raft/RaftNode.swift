@@ -16,6 +16,13 @@ package struct RaftNode: Sendable {
   /// Whether this replica still has all that it promised, and what of that was handed out.
   package internal(set) var trust: Trust
   var trustHanded: Trust
+  /// A doubt was settled, which is not yet known to be durable.
+  var isSettling = false
+  /// Whether the own disk has room for more, which leaders are told. Set from the outside.
+  package var hasRoom = true
+  /// The own disk is so full that no entries of others are taken in and nothing is proposed. Set
+  /// from the outside.
+  package var isRefusingAppends = false
 
   var standing = Standing.follower
   /// The leader of this term, as far as known.
@@ -69,12 +76,21 @@ package struct RaftNode: Sendable {
     let last: EntryID
     /// Durable up to here once they are: less than `last` if the log was truncated meanwhile.
     var upTo: LogIndex
+    /// That a doubt was settled is durable, too, once they are.
+    var settles: Bool
   }
 
   /// The answers to an election of our own.
   struct Ballot: Sendable {
-    var granted: [ReplicaID] = []
+    var grants: [Grant] = []
     var refused: [ReplicaID] = []
+
+    struct Grant: Sendable {
+      var voter: ReplicaID
+      var trust: TrustReport
+    }
+
+    func isGranted(by voter: ReplicaID) -> Bool { grants.contains { $0.voter == voter } }
   }
 
   /// What a follower knows of its leader's log in this term.
@@ -115,6 +131,8 @@ package struct RaftNode: Sendable {
     hardStateHanded = restored.hardState
     trust = restored.trust
     trustHanded = restored.trust
+    invariant(
+      restored.trust.cause == nil || restored.trust.doubts > 0, "\(id) is in doubt for no doubt")
     commitIndex = settings.bugs.contains(.logCommittedAtRestart) ? log.last.index : start
     commitHanded = start
     entriesHanded = log.last.index
@@ -242,9 +260,12 @@ package struct RaftNode: Sendable {
   private mutating func answerStale(_ message: Message) {
     switch message.body {
     case .voteRequest(let request):
-      send(.voteReply(VoteReply(isGranted: false, isPreVote: request.isPreVote)), to: message.from)
+      send(.voteReply(answer(to: request, isGranted: false)), to: message.from)
     case .append, .snapshot:
-      send(.appendReply(AppendReply(outcome: .heard, round: 0, wall: now.wall)), to: message.from)
+      send(
+        .appendReply(
+          AppendReply(outcome: .heard, round: 0, wall: now.wall, trust: durableTrust)),
+        to: message.from)
     case .voteReply(let reply) where settings.bugs.contains(.oldVotesCounted):
       handle(reply, message)
     default: break
@@ -272,6 +293,7 @@ package struct RaftNode: Sendable {
       durable = handouts[position].upTo
       diskWaitTicks = 0
     }
+    if handouts[position].settles { isSettling = false }
     handouts.removeFirst(position + 1)
     if standing == .leader {
       if durable >= leadership.termStart { leadership.isHeld = false }
@@ -299,7 +321,9 @@ package struct RaftNode: Sendable {
       leadership.uncommittedBytes -= log.bytes(after: commitIndex, through: target)
     }
     commitIndex = target
-    if standing == .leader { settleMembership() }
+    guard standing == .leader else { return }
+    settleOwnTrust()
+    settleMembership()
   }
 }
 

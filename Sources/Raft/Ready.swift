@@ -47,8 +47,8 @@ package struct Ready: Sendable {
   package var hardState: HardState?
   /// To append. If the first is not after the journal's last, the journal is cut there first.
   package var entries: [Entry] = []
-  /// Set when it changed since the last ready: the doubt is settled. Must not become durable without
-  /// `hardState` and `entries`.
+  /// Set when it changed since the last ready: the doubt is settled. Must not become durable
+  /// without `hardState` and `entries`.
   package var trust: Trust?
   package var messages: [Message] = []
   package var messagesAfterSync: [Message] = []

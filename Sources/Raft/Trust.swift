@@ -2,8 +2,8 @@
 ///
 /// A journal whose last batch is bad may have been torn while it was written, which nobody was told
 /// of, or damaged after it was acknowledged: the two cannot be told apart. A replica in doubt may
-/// have forgotten entries that it acknowledged, votes that it gave and terms that it promised. So it
-/// counts for nothing until it has *settled* with a leader.
+/// have forgotten entries that it acknowledged, votes that it gave and terms that it promised. So
+/// it counts for nothing until it has *settled* with a leader.
 package struct Trust: Hashable, Sendable {
   /// How often it was found that something may be missing. Never falls in the life of a folder; 0:
   /// never.
@@ -39,4 +39,16 @@ package struct TrustReport: Hashable, Sendable {
 
   /// Of a replica that never was in doubt.
   package static let sound = TrustReport(doubts: 0, isInDoubt: false)
+}
+
+/// What settles a replica's doubt: its leader heard of doubt number `doubts` before it made the
+/// entry at `index`.
+package struct Settlement: Hashable, Sendable {
+  package var doubts: UInt64
+  package var index: LogIndex
+
+  package init(doubts: UInt64, index: LogIndex) {
+    self.doubts = doubts
+    self.index = index
+  }
 }

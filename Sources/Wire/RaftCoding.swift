@@ -14,15 +14,22 @@ extension Message {
       writer.wide("commit", request.commit.rawValue)
       writer.wide("round", request.round)
       writer.number("entries", request.entries.count)
+      if let settles = request.settles {
+        writer.wide("settlesDoubts", settles.doubts)
+        writer.wide("settlesIndex", settles.index.rawValue)
+      }
       return writer.finish(into: &bytes) { EntryTail.append(request.entries, to: &$0) }
     case .appendReply(let reply): writer.appendReply(reply)
     case .voteRequest(let request):
       writer.entryID("lastIndex", "lastTerm", request.last)
       writer.flag("preVote", request.isPreVote)
       writer.flag("transfer", request.isTransfer)
+      writer.trust(request.trust)
     case .voteReply(let reply):
       writer.flag("granted", reply.isGranted)
       writer.flag("preVote", reply.isPreVote)
+      writer.trust(reply.trust)
+      if reply.askedDoubts > 0 { writer.wide("askedDoubts", reply.askedDoubts) }
     case .snapshot(let chunk):
       writer.snapshotMetadata(chunk.metadata)
       writer.number("section", chunk.section)
@@ -34,6 +41,7 @@ extension Message {
       writer.number("nextSection", reply.nextSection)
       writer.wide("round", reply.round)
       writer.wide("wall", reply.wall)
+      writer.trust(reply.trust)
     case .readIndex(let context): writer.wide("context", context)
     case .readIndexReply(let context, let index):
       writer.wide("context", context)
@@ -78,17 +86,18 @@ extension Message {
         AppendRequest(
           previous: try object.entryID("previousIndex", "previousTerm"),
           entries: try EntryTail.read(count, from: frame), commit: try object.logIndex("commit"),
-          round: try object.counter("round")))
+          round: try object.counter("round"), settles: try object.settlement()))
     case "appendEntriesReply": body = .appendReply(try AppendReply(object))
     case "voteRequest":
       body = .voteRequest(
         VoteRequest(
           last: try object.entryID("lastIndex", "lastTerm"), isPreVote: try object.flag("preVote"),
-          isTransfer: try object.flag("transfer")))
+          isTransfer: try object.flag("transfer"), trust: try object.trust()))
     case "voteReply":
       body = .voteReply(
         VoteReply(
-          isGranted: try object.flag("granted"), isPreVote: try object.flag("preVote")))
+          isGranted: try object.flag("granted"), isPreVote: try object.flag("preVote"),
+          trust: try object.trust(), askedDoubts: try object.optionalCounter("askedDoubts")))
     case "snapshot":
       body = .snapshot(
         SnapshotChunk(
@@ -100,7 +109,7 @@ extension Message {
         SnapshotReply(
           snapshot: try object.entryID("lastIndex", "lastTerm"),
           nextSection: try object.int("nextSection"), round: try object.counter("round"),
-          wall: try object.counter("wall")))
+          wall: try object.counter("wall"), trust: try object.trust()))
     case "readIndex": body = .readIndex(context: try object.wide("context"))
     case "readIndexReply":
       body = .readIndexReply(
@@ -136,6 +145,13 @@ extension FrameWriter {
     wide("round", reply.round)
     wide("wall", reply.wall)
     if reply.promise > 0 { wide("promise", reply.promise) }
+    trust(reply.trust)
+    if !reply.hasRoom { flag("hasRoom", false) }
+  }
+
+  fileprivate mutating func trust(_ report: TrustReport) {
+    if report.doubts > 0 { wide("doubts", report.doubts) }
+    if report.isInDoubt { flag("inDoubt", true) }
   }
 
   fileprivate mutating func snapshotMetadata(_ metadata: SnapshotMetadata) {
@@ -167,7 +183,30 @@ extension AppendReply {
     }
     self.init(
       outcome: outcome, round: try object.counter("round"), wall: try object.counter("wall"),
-      promise: object.has("promise") ? try object.counter("promise") : 0)
+      promise: try object.optionalCounter("promise"), trust: try object.trust(),
+      hasRoom: object.has("hasRoom") ? try object.flag("hasRoom") : true)
+  }
+}
+
+extension JSONObject {
+  /// A counter that is left out if it is 0.
+  fileprivate func optionalCounter(_ name: StaticString) throws(WireError) -> UInt64 {
+    has(name) ? try counter(name) : 0
+  }
+
+  fileprivate func trust() throws(WireError) -> TrustReport {
+    let report = TrustReport(
+      doubts: try optionalCounter("doubts"), isInDoubt: has("inDoubt") ? try flag("inDoubt") : false
+    )
+    guard !report.isInDoubt || report.doubts > 0 else {
+      throw .badField("inDoubt", problem: "is true without \"doubts\"")
+    }
+    return report
+  }
+
+  fileprivate func settlement() throws(WireError) -> Settlement? {
+    guard has("settlesDoubts") else { return nil }
+    return Settlement(doubts: try counter("settlesDoubts"), index: try logIndex("settlesIndex"))
   }
 }
 

@@ -17,18 +17,21 @@ struct Bench {
   var sections: [SnapshotChunk] = []
   var wanted: [WantedSection] = []
   var hardState: HardState?
+  var trust: Trust?
   /// The last entry of the last ready that had some.
   var handed: EntryID?
 
   init(
     voters: Int = 3, entries: [Entry] = [], term: UInt64 = 0, vote: ReplicaID? = nil,
-    snapshot: SnapshotMetadata? = nil, settings: RaftSettings = RaftSettings()
+    snapshot: SnapshotMetadata? = nil, trust: Trust = Trust(),
+    settings: RaftSettings = RaftSettings()
   ) {
     node = RaftNode(
       id: Self.ids[0], settings: settings,
       membership: Membership(voters: Array(Self.ids[..<voters])),
       restored: RestoredState(
-        hardState: HardState(term: Term(term), vote: vote), snapshot: snapshot, entries: entries),
+        hardState: HardState(term: Term(term), vote: vote), snapshot: snapshot, entries: entries,
+        trust: trust),
       seed: 7)
     node.setTime(Moment(monotonic: 0, wall: 1_000_000))
   }
@@ -62,6 +65,7 @@ struct Bench {
       sections += ready.receivedSections
       wanted += ready.wantedSections
       if let changed = ready.hardState { hardState = changed }
+      if let changed = ready.trust { trust = changed }
       if let last = ready.entries.last {
         handed = last.id
         if syncs { node.persisted(last.id) }
@@ -88,25 +92,27 @@ struct Bench {
 
   mutating func append(
     from: Int = 2, term: UInt64, after previous: EntryID, _ entries: [Entry] = [],
-    commit: UInt64 = 0, round: UInt64 = 0, syncs: Bool = true
+    commit: UInt64 = 0, round: UInt64 = 0, settles: Settlement? = nil, syncs: Bool = true
   ) {
     hear(
       from, term: term,
       .append(
         AppendRequest(
-          previous: previous, entries: entries, commit: LogIndex(commit), round: round)),
+          previous: previous, entries: entries, commit: LogIndex(commit), round: round,
+          settles: settles)),
       syncs: syncs)
   }
 
   mutating func acknowledge(
     _ from: Int, _ index: UInt64, round: UInt64 = 0, wall: UInt64 = 1_000_000,
-    promise: UInt64 = 500
+    promise: UInt64 = 500, trust: TrustReport = .sound, hasRoom: Bool = true
   ) {
     hear(
       from, term: node.term.rawValue,
       .appendReply(
         AppendReply(
-          outcome: .matched(LogIndex(index)), round: round, wall: wall, promise: promise)))
+          outcome: .matched(LogIndex(index)), round: round, wall: wall, promise: promise,
+          trust: trust, hasRoom: hasRoom)))
   }
 
   mutating func tick(_ count: Int, syncs: Bool = true) {
@@ -141,6 +147,13 @@ struct Bench {
   var outcomes: [AppendReply.Outcome] {
     (sent + sentAfterSync).compactMap {
       if case .appendReply(let reply) = $0.body { reply.outcome } else { nil }
+    }
+  }
+
+  /// What those append replies say of this replica's disk.
+  var reports: [TrustReport] {
+    (sent + sentAfterSync).compactMap {
+      if case .appendReply(let reply) = $0.body { reply.trust } else { nil }
     }
   }
 

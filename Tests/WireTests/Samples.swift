@@ -119,12 +119,23 @@ enum Samples {
       contexts: [first: binary, second: Array("b".utf8)]),
     membershipIndex: LogIndex(1))
 
+  private static let doubt = TrustReport(doubts: 3, isInDoubt: true)
+
   static let raft: [Message.Body] = [
     .voteRequest(
       VoteRequest(last: EntryID(index: LogIndex(3), term: Term(2)), isPreVote: true)),
     .voteRequest(VoteRequest(last: .zero, isPreVote: false, isTransfer: true)),
+    .voteRequest(VoteRequest(last: .zero, isPreVote: true, trust: doubt)),
     .voteReply(VoteReply(isGranted: true, isPreVote: false)),
+    .voteReply(
+      VoteReply(
+        isGranted: true, isPreVote: false, trust: TrustReport(doubts: 7, isInDoubt: false),
+        askedDoubts: 2)),
     .append(AppendRequest(previous: .zero, entries: [], commit: .zero, round: 3)),
+    .append(
+      AppendRequest(
+        previous: .zero, entries: [], commit: .zero, round: 3,
+        settles: Settlement(doubts: 3, index: LogIndex(9)))),
     .append(
       AppendRequest(
         previous: EntryID(index: LogIndex(3), term: Term(2)),
@@ -143,11 +154,16 @@ enum Samples {
         wall: 0)),
     .appendReply(AppendReply(outcome: .heard, round: 0, wall: 2)),
     .appendReply(AppendReply(outcome: .heard, round: 6, wall: 2, promise: 500)),
+    .appendReply(AppendReply(outcome: .heard, round: 6, wall: 2, trust: doubt, hasRoom: false)),
     .snapshot(
       SnapshotChunk(metadata: metadata, section: 2, bytes: binary, isLast: true, round: 7)),
     .snapshotReply(
       SnapshotReply(
         snapshot: EntryID(index: LogIndex(100), term: Term(4)), nextSection: 3, round: 7, wall: 9)),
+    .snapshotReply(
+      SnapshotReply(
+        snapshot: EntryID(index: LogIndex(100), term: Term(4)), nextSection: 3, round: 7, wall: 9,
+        trust: doubt)),
     .readIndex(context: UInt64.max), .readIndexReply(context: 1, index: LogIndex(8)),
     .readIndexReply(context: 1, index: nil), .timeoutNow, .removed(at: LogIndex(12)),
   ]
