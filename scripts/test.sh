@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-PASSES=(format lint build unit scenarios sim cluster shell)
+PASSES=(format lint build unit scenarios sim cluster torture shell)
 SIM_SEEDS=${SIM_SEEDS:-60}
 
 usage() {
@@ -19,6 +19,8 @@ Usage: scripts/test.sh [PASS...]
   sim        random clusters under faults, SIM_SEEDS seeds (default 60), and the exit codes of
              shardkv-sim, in release
   cluster    a real cluster of processes on this machine, once through its life
+  torture    real processes that are killed, lose power and have bad disks, briefly; what the machine
+             cannot do (root, strace) is skipped
   shell      shellcheck over the scripts
 
 Without a pass all are run, in this order. The first that fails ends the run with its status.
@@ -59,6 +61,11 @@ pass_sim() {
 pass_cluster() {
   pass_build
   SHARDKV_BIN=$(swift build -c release --show-bin-path) scripts/cluster-test.sh
+}
+
+pass_torture() {
+  pass_build
+  SHARDKV_BIN=$(swift build -c release --show-bin-path) scripts/torture.sh short
 }
 
 pass_shell() {
