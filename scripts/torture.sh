@@ -14,7 +14,11 @@ Usage: scripts/torture.sh PART [COUNT]
   sync-errors  EIO and ENOSPC at each of the first COUNT (100) fdatasync and fsync of a lone replica;
                and COUNT times in one of three, by turns the leader. Needs strace
   stall        the leader's disk stands still for 5 s in a sync, COUNT (20) times. Needs strace
-  short        all of them, briefly: what scripts/test.sh torture runs
+  full         another file fills the disk to the last byte, COUNT (50) times each under three replicas
+               and under one. Needs root
+  flips        a bit changes in a replica's files, or their end is gone, COUNT (300) times
+  size         COUNT (1,000,000) keys of 256 bytes: memory, disk, time to start, latency; a table
+  short        the first four of them, briefly: what scripts/test.sh torture runs
 
 After each fault every write that was acknowledged must be there, once, and nothing that was refused. The
 last line of a part begins with PASS, FAIL (exit code 1) or SKIPPED; after FAIL the folders and logs stay
@@ -47,7 +51,7 @@ short() {
 main() {
   case ${1:-} in
     -h | --help | help) usage ;;
-    kill-calls | power | sync-errors | stall | short)
+    kill-calls | power | sync-errors | stall | full | flips | size | short)
       if ! command -v python3 >/dev/null; then
         echo "SKIPPED $1: it needs python3"
         return

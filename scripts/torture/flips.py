@@ -1,5 +1,5 @@
-"""Files of a replica that was stopped change: a bit, or the end of the file is gone. The replica must
-come back by itself, or refuse; its group must lose nothing and tell nobody anything wrong.
+"""Files of a replica that was stopped change: a bit, or the end of the file is gone. The replica
+must come back by itself, or refuse; its group must lose nothing and tell nobody anything wrong.
 
 In every second round those two replicas of three are left that have the damaged folder and that
 heard nothing of what was acknowledged last: if that is missing they must wait for the third.

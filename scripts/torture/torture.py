@@ -10,12 +10,14 @@ import kill_calls  # noqa: E402
 import flips  # noqa: E402
 import full  # noqa: E402
 import power  # noqa: E402
+import size  # noqa: E402
 import stall  # noqa: E402
 import sync_errors  # noqa: E402
 from place import part  # noqa: E402
 
 # What each part does, how often unless told otherwise, and the first of its ports.
 PARTS = {
+  "size": (size.work, 1_000_000, 23900),
   "full": (full.work, 50, 23700),
   "flips": (flips.work, 300, 23800),
   "kill-calls": (kill_calls.work, 2000, 23000),
