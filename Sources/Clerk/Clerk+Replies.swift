@@ -93,6 +93,11 @@ extension Clerk {
     case .overloaded:
       operations[id]?.lastProblem = "\(address) is overloaded"
       rest(id, pending, address, attempt.party)
+    case .noRoom:
+      // What was asked before may have been applied all the same.
+      fail(
+        id, pending.mayHaveBeenApplied ? .outcomeUnknown : .noRoom,
+        "the disks of the servers that \(address) belongs to are too full for it")
     case .sessionExpired: sessionExpired(id)
     case .outcomeUnknown:
       operations[id]?.lastProblem = "\(address) lost its leadership"

@@ -70,6 +70,8 @@ package struct ClerkError: Error, Hashable, Sendable, CustomStringConvertible {
     case outcomeUnknown
     /// It can never be carried out.
     case invalid
+    /// The disks of the group that would carry it out are too full; it was certainly not applied.
+    case noRoom
   }
 
   package var code: Code

@@ -49,7 +49,7 @@ extension Refusal {
   var isAnswerOfGroup: Bool {
     switch self {
     case .notReady, .wrongGroup, .sessionExpired, .invalid: true
-    case .wrongLeader, .noLeader, .overloaded, .outcomeUnknown: false
+    case .wrongLeader, .noLeader, .overloaded, .noRoom, .outcomeUnknown: false
     }
   }
 }

@@ -89,6 +89,7 @@ extension KVClientError {
       switch error.code {
       case .unavailable: .unavailable
       case .outcomeUnknown: .outcomeUnknown
+      case .noRoom: .noRoom
       case .invalid: .invalid
       }
     self.init(

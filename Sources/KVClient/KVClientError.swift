@@ -3,7 +3,7 @@ public struct KVClientError: Error, Hashable, Sendable, CustomStringConvertible 
   /// What kind of failure it was. More may be added; a `switch` needs a `default`.
   public struct Code: Hashable, Sendable, CustomStringConvertible {
     private enum Name: String {
-      case unavailable, outcomeUnknown, invalid, overloaded, shutDown, cancelled
+      case unavailable, outcomeUnknown, invalid, noRoom, overloaded, shutDown, cancelled
     }
     private let name: Name
     private init(_ name: Name) { self.name = name }
@@ -14,6 +14,9 @@ public struct KVClientError: Error, Hashable, Sendable, CustomStringConvertible 
     public static let outcomeUnknown = Code(.outcomeUnknown)
     /// It can never succeed; the message says why. It was not applied.
     public static let invalid = Code(.invalid)
+    /// The disks of the group that has the key are too full for it. It was not applied; reads and
+    /// deletes are served, and this again as soon as there is room.
+    public static let noRoom = Code(.noRoom)
     /// Too many requests of this client wait already. It was not sent.
     public static let overloaded = Code(.overloaded)
     /// The client was closed before the answer came.

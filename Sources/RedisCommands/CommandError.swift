@@ -29,6 +29,12 @@ package struct CommandError: Error, Hashable, Sendable {
     return Array(text[..<(end.map { $0 + 1 } ?? text.startIndex)])
   }
 
+  /// That of EXEC, if nothing of the transaction was carried out because of it.
+  package var discardingTransaction: CommandError {
+    let cause = text.starts(with: Array("ERR ".utf8)) ? text.dropFirst(4) : text[...]
+    return CommandError("EXECABORT Transaction discarded because of: ").followed(by: Array(cause))
+  }
+
   package static let syntax = CommandError("ERR syntax error")
   package static let notAnInteger = CommandError("ERR value is not an integer or out of range")
   package static let notAFloat = CommandError("ERR value is not a valid float")

@@ -36,7 +36,7 @@ extension Node {
     let context = LeaderContext(now: now, term: raft.term, record: record)
     let deadline =
       now.monotonic + settings.errandTimeoutMilliseconds * nanosecondsPerMillisecond
-    for errand in service.errands(context) {
+    for errand in service.errands(context) where mayBegin(errand) {
       guard errands.count < settings.errandsMax else { return }
       if let busy = busyErrands[errand.key] {
         // Asked, or proposed and not applied yet.

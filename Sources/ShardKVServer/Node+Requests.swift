@@ -61,6 +61,10 @@ extension Node {
       reply(asker, answer)
     case .read: newReads.append(Reader(asker: asker, body: body))
     case .propose(let payload):
+      if isRefused(body) {
+        effects.rarePaths.insert(.refusedForRoom)
+        return reply(asker, .refused(.noRoom))
+      }
       guard let id = raft.propose(payload) else {
         effects.rarePaths.insert(.overloaded)
         return reply(asker, .refused(.overloaded))

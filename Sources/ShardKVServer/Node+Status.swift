@@ -15,7 +15,7 @@ extension Node {
       voters: raft.membership.voters, outgoing: raft.membership.outgoing,
       learners: raft.membership.learners, membershipIndex: raft.membershipIndex,
       isMembershipSettled: raft.isMembershipSettled, followers: followerReports,
-      shards: service.shardReports(), counters: counterList)
+      shards: service.shardReports(), counters: counterList, disk: diskReport)
   }
 
   private var followerReports: [NodeStatus.Follower] {

@@ -30,6 +30,7 @@ package struct Node<Service: NodeService>: Sendable where Service.Machine: Senda
   package internal(set) var raft: RaftNode
   package internal(set) var service: Service
   var disk: NodeDisk
+  var room = DiskRoom()
   var random: SeededGenerator
   var clerk: Clerk
   var effects = NodeEffects()
@@ -114,6 +115,7 @@ package struct Node<Service: NodeService>: Sendable where Service.Machine: Senda
       switch input {
       case .synced(let number): synced(number)
       case .fileRead(let read, let bytes): sectionRead(read, bytes)
+      case .diskSpace(let space): measured(space)
       case .measured(let process): redis.process = process
       case .stop: beginDraining()
       case .link(let link): handle(link, &clerkInputs)

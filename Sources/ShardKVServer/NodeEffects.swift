@@ -10,6 +10,9 @@ package enum NodeInput: Sendable {
   case synced(UInt64)
   /// The bytes of a ``NodeEffects/reads`` order.
   case fileRead(FileRead, bytes: [UInt8])
+  /// What is left on the file system of the folder, at least ten times a second while the node
+  /// writes or ``Node/watchesDisk``. To be given before the requests that came meanwhile.
+  case diskSpace(DiskSpace)
   /// What the process uses, now and then.
   case measured(ProcessMeasure)
   /// Finish what is under way, refuse what is new, hand over, then ask to stop.

@@ -14,6 +14,11 @@ package struct NodeSettings: Sendable {
   package var snapshotBytes: UInt64 = 16 << 20
   /// …and at least this many times the size of the last snapshot.
   package var snapshotFactor = 1.0
+  /// With fewer bytes free on the file system of the folder the data does not grow; 0: it may take
+  /// the last of them. `nil`: 256 MiB, or a twentieth of the file system where that is less.
+  package var diskReserveBytes: UInt64?
+  /// Kept back in the journal for votes while the file system has next to nothing.
+  package var journalReserveBytes = 1 << 20
   /// Sections of a snapshot written in one turn, so that no turn is long.
   package var sectionsPerTurn = 1
 

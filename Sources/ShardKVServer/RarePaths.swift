@@ -22,6 +22,8 @@ package struct RarePaths: OptionSet, Sendable {
     "readsUnderLease", "readsOnFollower",
     // Members.
     "impostorDismissed",
+    // Full disks.
+    "refusedForRoom", "errandPutOffForRoom",
   ]
 
   private static func bit(_ position: Int) -> RarePaths { RarePaths(rawValue: 1 << position) }
@@ -73,4 +75,8 @@ package struct RarePaths: OptionSet, Sendable {
   static let readsOnFollower = bit(31)
   /// A connection was closed because its replica came to be known with another folder.
   static let impostorDismissed = bit(32)
+  /// A write was refused because the disk has no room for it.
+  static let refusedForRoom = bit(33)
+  /// A shard's data was not fetched for the same reason.
+  static let errandPutOffForRoom = bit(34)
 }

@@ -169,6 +169,21 @@ package final class Folder {
     }
   }
 
+  /// What is left on the folder's file system; `nil` if it does not say. Where no file can be made
+  /// any more nothing is left.
+  package func space() -> DiskSpace? {
+    var status = statvfs()
+    guard fstatvfs(descriptor, &status) == 0 else { return nil }
+    let unit = UInt64(status.f_frsize)
+    let hasNames = status.f_files == 0 || status.f_favail > Self.namesKept
+    return DiskSpace(
+      free: hasNames ? UInt64(status.f_bavail).multipliedClamped(by: unit) : 0,
+      total: UInt64(status.f_blocks).multipliedClamped(by: unit))
+  }
+
+  /// As many files as a journal and its snapshots may want at once, and some more.
+  private static let namesKept = 32
+
   /// The folder as recovery reads it.
   package var reader: FolderReader {
     FolderReader(list: { try self.list() }, read: { try self.read($0) })
@@ -229,4 +244,11 @@ package final class Folder {
   }
 
   private func full(_ name: String) -> String { "\(path)/\(name)" }
+}
+
+extension UInt64 {
+  fileprivate func multipliedClamped(by factor: UInt64) -> UInt64 {
+    let (product, overflows) = multipliedReportingOverflow(by: factor)
+    return overflows ? .max : product
+  }
 }

@@ -37,6 +37,8 @@ package struct NodeStatus: Hashable, Sendable {
   package var shards: [ShardReport]
   /// Counters since the process started, by name, ascending: `elections`, `fsyncs`, `rpcSent`, …
   package var counters: [Counter]
+  /// `nil`: it was not measured.
+  package var disk: Disk?
 
   package struct ShardReport: Hashable, Sendable {
     package var shard: ShardID
@@ -68,6 +70,29 @@ package struct NodeStatus: Hashable, Sendable {
     }
   }
 
+  /// The file system that holds the replica's folder.
+  package struct Disk: Hashable, Sendable {
+    /// Bytes.
+    package var free: UInt64
+    package var total: UInt64
+    package var room: Room
+
+    package init(free: UInt64, total: UInt64, room: Room) {
+      self.free = free
+      self.total = total
+      self.room = room
+    }
+  }
+
+  /// What a replica's disk has room for.
+  package enum Room: String, CaseIterable, Sendable {
+    case enough
+    /// Less than the reserve is left: for all but what makes the data grow.
+    case low
+    /// For reads only.
+    case out
+  }
+
   package struct Counter: Hashable, Sendable {
     package var name: String
     package var value: UInt64
@@ -84,7 +109,7 @@ package struct NodeStatus: Hashable, Sendable {
     configuration: ConfigNumber, replicas: [ReplicaAddress], voters: [ReplicaID],
     outgoing: [ReplicaID] = [], learners: [ReplicaID] = [], membershipIndex: LogIndex = .zero,
     isMembershipSettled: Bool = true, followers: [Follower] = [],
-    shards: [ShardReport], counters: [Counter]
+    shards: [ShardReport], counters: [Counter], disk: Disk? = nil
   ) {
     self.cluster = cluster
     self.group = group
@@ -109,5 +134,6 @@ package struct NodeStatus: Hashable, Sendable {
     self.followers = followers
     self.shards = shards
     self.counters = counters
+    self.disk = disk
   }
 }

@@ -120,6 +120,7 @@ extension FrameWriter {
     case .noLeader: plain("noLeader", id)
     case .notReady: plain("notReady", id)
     case .overloaded: plain("overloaded", id)
+    case .noRoom: plain("noRoom", id)
     case .sessionExpired: plain("sessionExpired", id)
     case .outcomeUnknown: plain("outcomeUnknown", id)
     case .invalid(let reason):
@@ -140,6 +141,7 @@ extension Refusal {
     case "noLeader": self = .noLeader
     case "notReady": self = .notReady
     case "overloaded": self = .overloaded
+    case "noRoom": self = .noRoom
     case "sessionExpired": self = .sessionExpired
     case "outcomeUnknown": self = .outcomeUnknown
     case "invalid": self = .invalid(try object.text("reason"))

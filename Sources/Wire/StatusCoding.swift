@@ -46,6 +46,13 @@ extension FrameWriter {
         writer.wide("value", counter.value)
       }
     }
+    if let disk = status.disk {
+      object("disk") { writer in
+        writer.wide("free", disk.free)
+        writer.wide("total", disk.total)
+        writer.text("room", disk.room.rawValue)
+      }
+    }
   }
 }
 
@@ -72,7 +79,8 @@ extension NodeStatus {
       isMembershipSettled: try object.flag("settled"),
       followers: try Self.followers(object.list("followers")),
       shards: try Self.reports(object.list("shards")),
-      counters: try Self.counters(object.list("counters")))
+      counters: try Self.counters(object.list("counters")),
+      disk: object.has("disk") ? try Disk(object.object("disk")) : nil)
   }
 
   private static func reports(_ list: consuming JSONList) throws(WireError) -> [ShardReport] {
@@ -107,5 +115,14 @@ extension NodeStatus {
       counters.append(Counter(name: try counter.text("name"), value: try counter.wide("value")))
     }
     return counters
+  }
+}
+
+extension NodeStatus.Disk {
+  fileprivate init(_ object: JSONObject) throws(WireError) {
+    guard let room = NodeStatus.Room(rawValue: try object.text("room")) else {
+      throw .badField("room", problem: "is unknown")
+    }
+    self.init(free: try object.wide("free"), total: try object.wide("total"), room: room)
   }
 }

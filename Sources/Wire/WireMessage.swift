@@ -176,6 +176,9 @@ package enum Refusal: Hashable, Sendable {
   case notReady
   /// Too much is under way. Ask again later.
   case overloaded
+  /// The disks of the group are too full for what makes its data grow, or for any change. Ask again
+  /// when there is room.
+  case noRoom
   /// The session is no longer known; whether an earlier try of this write was applied is unknown.
   case sessionExpired
   /// It was proposed, and leadership was lost: it may have been applied, or may still be.

@@ -97,6 +97,12 @@ struct App {
       return Failure(
         .unavailable,
         "\(error.message) \(tries)\nNothing was applied. 'shardkv-cli status' shows what is up.")
+    case .noRoom:
+      return Failure(
+        .noRoom,
+        "\(error.message) \(tries)\nNothing was applied. Delete keys, free disk space on these "
+          + "servers or move shards to another group, then ask again; 'shardkv-cli status' shows "
+          + "the disks.")
     case .outcomeUnknown:
       return Failure(
         .unknown,

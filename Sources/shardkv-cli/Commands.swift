@@ -26,7 +26,8 @@ let commandTable = CommandTable(
     EXIT CODES
       0  done                         69  unavailable, not applied
       1  the answer is no             70  internal error
-     64  wrong usage                  75  outcome unknown: it may have been applied
+     64  wrong usage                  73  the servers' disks are full, not applied
+     75  outcome unknown: it may have been applied
     More: README.md and docs/HANDBOOK.md
     """)
 

@@ -10,6 +10,8 @@ enum ExitCode: Int32, Error {
   case unavailable = 69
   /// A defect of this program.
   case defect = 70
+  /// The disks of the group are too full for it, and nothing was applied.
+  case noRoom = 73
   /// It was sent, no answer came: it may have been applied.
   case unknown = 75
   /// Ended by Ctrl-C.

@@ -29,8 +29,8 @@ extension App {
         view.groupRows(), right: [2, 4, 5, 6, 7]))
     section(
       table(
-        ["GROUP", "REPLICA", "ROLE", "TERM", "APPLIED", "COMMIT", "LAG", "DISK"],
-        view.replicaRows(), right: [3, 4, 5, 6, 7]))
+        ["GROUP", "REPLICA", "ROLE", "TERM", "APPLIED", "COMMIT", "LAG", "DISK", "FREE"],
+        view.replicaRows(), right: [3, 4, 5, 6, 7, 8]))
     let shards = view.shardRows(isDetailed: parsed.isOn("details"))
     if !shards.isEmpty {
       section(table(["GROUP", "STATUS", "SHARDS", "KEYS", "DATA"], shards, right: [3, 4]))
@@ -124,7 +124,7 @@ extension ClusterView {
       view.replicas.map { replica in
         let name = view.group == .none ? "controllers" : "\(view.group)"
         guard let status = replica.status else {
-          return [name, replica.address, "does not answer", "", "", "", "", ""]
+          return [name, replica.address, "does not answer", "", "", "", "", "", ""]
         }
         return [
           name, replica.address, "\(status.role)", "\(status.term)",
@@ -132,6 +132,7 @@ extension ClusterView {
           grouped(Int(clamping: status.commitIndex.rawValue)),
           grouped(Int(clamping: lag(of: status, in: view))),
           sized(status.journalBytes + status.snapshotBytes),
+          status.disk.map { sized($0.free) } ?? "",
         ]
       }
     }
@@ -226,6 +227,9 @@ extension ClusterView {
       "snapshotIndex": .count(status.snapshotIndex.rawValue),
       "lag": .count(lag(of: status, in: view)),
       "journalBytes": .count(status.journalBytes), "snapshotBytes": .count(status.snapshotBytes),
+      "diskFree": status.disk.map { .count($0.free) } ?? .null,
+      "diskTotal": status.disk.map { .count($0.total) } ?? .null,
+      "diskRoom": status.disk.map { .string($0.room.rawValue) } ?? .null,
       "configuration": .count(status.configuration.rawValue),
       "counters": .object(
         status.counters.map { JSON.Field(name: $0.name, value: .count($0.value)) }),

@@ -22,6 +22,9 @@ extension ClusterView {
     } else {
       for view in members { lines.append(sentence(view)) }
     }
+    for view in groups {
+      lines += view.replicas.compactMap { sentence($0, of: view.group) }
+    }
     if members.count == 1, configuration != nil {
       lines.append(("No group has joined yet: 'shardkv-cli join GID=HOST:PORT,…' adds one.", false))
     }
@@ -42,6 +45,19 @@ extension ClusterView {
       return ("\(name): no leader right now, an election should end this soon\(silent).", false)
     }
     return ("\(name) \(verb) \(failures(view.survives))\(silent).", view.silent.isEmpty)
+  }
+
+  /// What a disk has no room for.
+  private func sentence(
+    _ replica: GroupView.Replica, of group: GroupID
+  ) -> (text: String, isGood: Bool)? {
+    guard let disk = replica.status?.disk, disk.room != .enough else { return nil }
+    let place = group == .none ? "controller" : "group \(group)"
+    let taken = disk.room == .low ? "reads and deletes are served" : "only reads are served"
+    return (
+      "The disk of \(replica.address) (\(place)) is nearly full, \(sized(disk.free)) free: while it "
+        + "leads \(taken). Free some.", false
+    )
   }
 
   private func consequence(_ view: GroupView) -> String {

@@ -104,4 +104,10 @@ private let runFlags = [
   Flag(
     "snapshot-bytes", value: "N", default: "16777216",
     help: "Bytes of journal after which a snapshot is made."),
+  Flag(
+    "disk-reserve", value: "BYTES",
+    help:
+      "With less than that free on the disk, writes that make the data grow are refused; reads, "
+      + "deletes and changes of the cluster go on. 0 switches it off; otherwise 256 MiB, or 5 % of "
+      + "the file system where that is less."),
 ]

@@ -204,6 +204,9 @@ extension NodeSettings {
     if let bytes = try command.integer("snapshot-bytes", in: 1 << 16...1 << 40) {
       snapshotBytes = UInt64(bytes)
     }
+    if let bytes = try command.integer("disk-reserve", in: 0...1 << 50) {
+      diskReserveBytes = UInt64(bytes)
+    }
     let tick = RaftSettings.tickMilliseconds
     if let heartbeat = try command.milliseconds("heartbeat") {
       guard tick...60_000 ~= heartbeat else { throw UsageError("--heartbeat is 10ms to 1m") }

@@ -21,6 +21,11 @@ struct Server<Service: NodeService> where Service.Machine: Sendable {
   /// When the node is told again what the process uses.
   private var measureAt: UInt64 = 0
   private static var measureNanoseconds: UInt64 { 1_000 * nanosecondsPerMillisecond }
+  /// When the node is told again what is left on the disk, and what it wrote since the last time.
+  private var lookAtDiskAt: UInt64 = 0
+  private var writtenBytes = 0
+  private static var lookAtDiskNanoseconds: UInt64 { 100 * nanosecondsPerMillisecond }
+  private static var lookAtDiskBytes: Int { 1 << 20 }
 
   init(node: Node<Service>, loop: Loop, folder: Folder, log: Log) {
     self.node = node
@@ -38,6 +43,7 @@ struct Server<Service: NodeService> where Service.Machine: Sendable {
       // The records of this turn are written before anything is sent, so that a disk that fails
       // here leaves nothing said that is not written.
       try folder.perform(effects.files)
+      for case .write(_, _, let bytes) in effects.files { writtenBytes += bytes.count }
       // What need not wait for the disk leaves before the sync, so that the others sync meanwhile.
       loop.perform(effects.links)
       loop.flush()
@@ -61,7 +67,7 @@ struct Server<Service: NodeService> where Service.Machine: Sendable {
   private mutating func takeInputs() {
     var deadline: UInt64? = 0
     if inputs.isEmpty {
-      deadline = min(node.nextDeadline, stopAt ?? .max)
+      deadline = min(node.nextDeadline, stopAt ?? .max, node.watchesDisk ? lookAtDiskAt : .max)
     }
     loop.poll(until: deadline, into: &links)
     for number in loop.takeSignals() where stopAt == nil {
@@ -69,8 +75,13 @@ struct Server<Service: NodeService> where Service.Machine: Sendable {
       stopAt = Loop.now().monotonic + Self.stopNanoseconds
       inputs.append(.stop)
     }
-    for link in links { inputs.append(.link(link)) }
     let now = Loop.now().monotonic
+    if now >= lookAtDiskAt || writtenBytes >= Self.lookAtDiskBytes {
+      lookAtDiskAt = now + Self.lookAtDiskNanoseconds
+      writtenBytes = 0
+      if let space = folder.space() { inputs.append(.diskSpace(space)) }
+    }
+    for link in links { inputs.append(.link(link)) }
     if now >= measureAt {
       measureAt = now + Self.measureNanoseconds
       inputs.append(.measured(.current()))

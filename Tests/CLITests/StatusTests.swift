@@ -1,4 +1,5 @@
 import Basics
+import Clerk
 import Raft
 import ShardMap
 import Testing
@@ -85,6 +86,36 @@ struct StatusTests {
     #expect(text.contains("Group 2 has lost the majority (h:7121, h:7123 does not answer)"))
     #expect(text.contains("shards 2-3 are unavailable"))
     #expect(!view.isHealthy)
+  }
+
+  @Test func fullDisksAreNamed() throws {
+    var statuses = statuses()
+    statuses["h:7101"]?.disk = NodeStatus.Disk(free: 9 << 30, total: 10 << 30, room: .enough)
+    statuses["h:7112"]?.disk = NodeStatus.Disk(free: 3 << 20, total: 1 << 30, room: .low)
+    statuses["h:7121"]?.disk = NodeStatus.Disk(free: 0, total: 1 << 30, room: .out)
+    let view = try view(statuses)
+    #expect(
+      view.sentences().map(\.text) == [
+        "Every group survives 1 failure.",
+        "The disk of h:7112 (group 1) is nearly full, 3.0 MiB free: while it leads reads and deletes "
+          + "are served. Free some.",
+        "The disk of h:7121 (group 2) is nearly full, 0 B free: while it leads only reads are "
+          + "served. Free some.",
+      ])
+    #expect(view.json.text.contains(#""diskFree":3145728,"diskTotal":1073741824,"diskRoom":"low""#))
+  }
+
+  @Test func aFullDiskHasAnExitCodeAndSaysWhatToDo() {
+    let failure = App.failure(
+      ClerkError(
+        code: .noRoom, message: "too full", endpoint: "h:7111", attempts: 1,
+        mayHaveBeenApplied: false), .usage)
+    #expect(failure.code.rawValue == 73)
+    #expect(
+      failure.message
+        == "too full (attempts: 1, last asked: h:7111)\nNothing was applied. Delete keys, free disk "
+        + "space on these servers or move shards to another group, then ask again; "
+        + "'shardkv-cli status' shows the disks.")
   }
 
   @Test func movesAreSeenFromBothSidesAndBeforeTheyBegin() throws {

@@ -120,6 +120,36 @@ struct ClerkFaultTests {
     #expect(5...80 ~= error.attempts)
   }
 
+  @Test("a write that there is no room for is given up at once, and is not applied")
+  func noRoom() throws {
+    let cluster = try FakeCluster()
+    cluster.put("a", "1")
+    cluster.runUntilFinished()
+    let node = try cluster.node("g2:1")
+    node.script = { _ in .reply(.refused(.noRoom)) }
+    let put = cluster.put("a", "2")
+    cluster.runUntilFinished()
+    let error = try #require(cluster.error(put))
+    #expect(error.code == .noRoom && !error.mayHaveBeenApplied && error.attempts == 1)
+    #expect(error.message.contains("too full") && error.message.contains("g2:1"))
+  }
+
+  @Test("an earlier try of a write that there is no room for any more may have been applied")
+  func noRoomAfterAnUnknownOutcome() throws {
+    let cluster = try FakeCluster()
+    cluster.put("a", "1")
+    cluster.runUntilFinished()
+    let node = try cluster.node("g2:1")
+    node.script = { _ in
+      node.script = { _ in .reply(.refused(.noRoom)) }
+      return .reply(.refused(.outcomeUnknown))
+    }
+    let put = cluster.put("a", "2")
+    cluster.runUntilFinished()
+    let error = try #require(cluster.error(put))
+    #expect(error.code == .outcomeUnknown && error.mayHaveBeenApplied && error.attempts > 1)
+  }
+
   @Test("a lost leadership makes a write ask again under the same id")
   func outcomeUnknown() throws {
     let cluster = try FakeCluster()

@@ -120,4 +120,37 @@ import Testing
       }
     }
   }
+
+  /// What is refused while a disk is nearly full: what Redis refuses without memory.
+  @Test func whatMakesTheDataGrowIsWhatRedisDenies() {
+    let writes = CommandTable.standard.commands.filter {
+      !$0.keys.isEmpty && $0.flags.contains(.write)
+    }
+    var growing: [String] = []
+    var others: [String] = []
+    for description in writes {
+      let arguments = Array(repeating: [UInt8(ascii: "1")], count: abs(description.arity) + 1)
+      let keys = description.keys(in: arguments)
+      guard let command = KeyedCommand(description, keys, limit: 1_000) else {
+        Issue.record("\(description.name) is no command on keys")
+        continue
+      }
+      if command.growsData {
+        growing.append(description.name)
+      } else {
+        others.append(description.name)
+      }
+    }
+    #expect(
+      growing
+        == words(
+          "append copy decr decrby getset incr incrby incrbyfloat mset msetnx psetex set setbit setex "
+            + "setnx setrange"
+        ).map { String(decoding: $0, as: UTF8.self) })
+    #expect(
+      others
+        == words(
+          "del expire expireat getdel getex persist pexpire pexpireat rename renamenx unlink"
+        ).map { String(decoding: $0, as: UTF8.self) })
+  }
 }

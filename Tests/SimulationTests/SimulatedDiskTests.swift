@@ -131,4 +131,25 @@ struct SimulatedDiskTests {
     #expect(try reader.read(FileRead(name: "a", offset: 1, count: 10)) == [0, 5])
     #expect(disk.contents(of: "a") == [])
   }
+
+  @Test func withoutRoomOnlyWhatIsThereCanBeOverwritten() throws {
+    var disk = try Self.disk([
+      .create("a"), .write("a", offset: 0, bytes: [1, 2, 3, 4]), .create("b"),
+    ])
+    disk.capacity = 6
+    #expect(disk.space == DiskSpace(free: 2, total: 6))
+    try disk.execute(.write("b", offset: 0, bytes: [1, 2]))
+    #expect(throws: SimulatedDisk.Refusal.self) { try disk.execute(.create("c")) }
+    #expect(throws: SimulatedDisk.Refusal.self) {
+      try disk.execute(.write("b", offset: 1, bytes: [1, 2]))
+    }
+    #expect(throws: SimulatedDisk.Refusal.self) { try disk.execute(.truncate("a", size: 5)) }
+    try disk.execute(.write("a", offset: 1, bytes: [7, 7, 7]))
+    try disk.execute(.rename("a", to: "c"))
+    try disk.execute(.remove("b"))
+    #expect(disk.space?.free == 2)
+    disk.capacity = 3
+    #expect(disk.space == DiskSpace(free: 0, total: 4))
+    try disk.execute(.truncate("c", size: 2))
+  }
 }

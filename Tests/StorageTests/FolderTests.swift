@@ -71,6 +71,12 @@ private let settings: JournalSettings = {
     #expect(try folder.isEmpty())
   }
 
+  @Test func whatIsLeftOnItsFileSystemIsKnown() throws {
+    let scratch = try Scratch()
+    let space = try #require(try Folder(scratch.data, create: true).space())
+    #expect(space.total > 1 << 20 && space.free <= space.total)
+  }
+
   @Test func aFolderIsOpenedOnce() throws {
     let scratch = try Scratch()
     var folder: Folder? = try Folder(scratch.data, create: true)

@@ -102,7 +102,7 @@ enum Samples {
           owner: ShardOwner(group: GroupID(2), since: ConfigNumber(4), record: record))),
       .stale(StaleValue(value: binary, version: 3, age: 250)),
       .stale(StaleValue(value: nil, version: 0, age: 0)),
-      .refused(.notReady), .refused(.overloaded), .refused(.sessionExpired),
+      .refused(.notReady), .refused(.overloaded), .refused(.noRoom), .refused(.sessionExpired),
       .refused(.outcomeUnknown),
       .refused(.invalid("a value of 2000000 bytes: the limit is 1048576")),
     ]
@@ -181,7 +181,8 @@ enum Samples {
     shards: ShardStatus.allCases.enumerated().map {
       NodeStatus.ShardReport(
         shard: ShardID($0.offset), status: $0.element, isOwned: $0.offset == 1, keys: 3, bytes: 99)
-    }, counters: [NodeStatus.Counter(name: "elections", value: .max)])
+    }, counters: [NodeStatus.Counter(name: "elections", value: .max)],
+    disk: NodeStatus.Disk(free: 5, total: .max, room: .out))
 
   static let hellos: [WireMessage] = [
     .hello(Hello(versions: 1...1, cluster: nil, replica: nil)),

@@ -190,10 +190,7 @@ package struct RedisSession: Sendable {
       return .error(error)
     }
     discard()
-    let cause =
-      error.text.starts(with: Array("ERR ".utf8)) ? error.text.dropFirst(4) : error.text[...]
-    return .error(
-      CommandError("EXECABORT Transaction discarded because of: ").followed(by: Array(cause)))
+    return .error(error.discardingTransaction)
   }
 
   /// Without a cluster these commands are refused before their arguments are read.

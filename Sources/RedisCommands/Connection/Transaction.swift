@@ -29,6 +29,9 @@ package struct Transaction: Equatable, Sendable {
   /// Without a write it need not go through the log.
   package var isWrite: Bool { commands.contains { $0.isWrite } }
 
+  /// One of its commands may take room; it is carried out as a whole or not at all.
+  package var growsData: Bool { commands.contains { $0.growsData } }
+
   package enum Result: Hashable, Sendable {
     /// The answer of each command, in their order.
     case applied([Reply])

@@ -16,6 +16,8 @@ package final class KeyedCommand: Sendable {
   /// At least one.
   package let keys: CommandKeys
   package let isWrite: Bool
+  /// It may take room, so that it is refused where there is none.
+  package let growsData: Bool
   package let operation: Operation
 
   /// The command of a request that the table knows; `nil` if it has no keys. `limit` bounds a
@@ -25,6 +27,7 @@ package final class KeyedCommand: Sendable {
     guard !description.keys.isEmpty, description.group != .transactions else { return nil }
     self.keys = keys
     isWrite = description.flags.contains(.write)
+    growsData = description.flags.contains(.denyOOM)
     do throws(CommandError) {
       let name = description.name
       let arguments = keys.arguments

@@ -32,6 +32,8 @@ package struct InfoFacts: Hashable, Sendable {
   package var changesSinceSnapshot: Int64 = 0
   package var lastSnapshotSeconds: Int64 = 0
   package var isSnapshotUnderWay = false
+  /// `nil`: it was not measured.
+  package var disk: Disk?
 
   package var replication = Replication()
   /// By name.
@@ -92,6 +94,23 @@ package struct InfoFacts: Hashable, Sendable {
       self.microseconds = microseconds
       self.rejected = rejected
       self.failed = failed
+    }
+  }
+
+  /// The file system of the data folder, in bytes.
+  package struct Disk: Hashable, Sendable {
+    package let free: UInt64
+    package let total: UInt64
+    /// With less than that free no data is taken.
+    package let reserve: UInt64
+    /// One word for what there is room for.
+    package let room: String
+
+    package init(free: UInt64, total: UInt64, reserve: UInt64, room: String) {
+      self.free = free
+      self.total = total
+      self.reserve = reserve
+      self.room = room
     }
   }
 

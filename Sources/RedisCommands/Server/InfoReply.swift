@@ -123,6 +123,15 @@ struct InfoReply {
       ("rdb_last_save_time", "\(facts.lastSnapshotSeconds)"), ("rdb_last_bgsave_status", "ok"),
       ("aof_enabled", "1"), ("aof_rewrite_in_progress", "0"),
       ("aof_last_bgrewrite_status", "ok"), ("aof_last_write_status", "ok"),
+    ] + disk
+  }
+
+  /// Names of our own.
+  private var disk: [Line] {
+    guard let disk = facts.disk else { return [] }
+    return [
+      ("disk_free", "\(disk.free)"), ("disk_total", "\(disk.total)"),
+      ("disk_reserve", "\(disk.reserve)"), ("disk_room", disk.room),
     ]
   }
 

@@ -16,9 +16,8 @@ extension Node {
   }
 
   private var isClockWanted: Bool {
-    guard raft.role == .leader, redis.clockEntry.map({ $0 <= applied }) ?? true else {
-      return false
-    }
+    guard raft.role == .leader, !refusesWrites, redis.clockEntry.map({ $0 <= applied }) ?? true
+    else { return false }
     return !redis.clockReaders.isEmpty || nextExpiry.map { $0 < raft.clock } ?? false
   }
 
@@ -30,7 +29,7 @@ extension Node {
 
   /// When a key's deadline will be over if the clocks go on as they do, monotonic nanoseconds.
   var expiryDeadline: UInt64 {
-    guard raft.isReadyToServe, let next = nextExpiry else { return .max }
+    guard raft.isReadyToServe, !refusesWrites, let next = nextExpiry else { return .max }
     let clock = raft.clock
     if clock > next { return now.monotonic }
     let (span, isFar) = (next - clock + 1).multipliedReportingOverflow(

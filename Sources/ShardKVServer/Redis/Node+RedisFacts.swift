@@ -90,6 +90,10 @@ extension Node {
     facts.protocolErrors = redis.counters.protocolErrors
     facts.isSnapshotUnderWay = capture != nil
     facts.replication = replicationFacts
+    facts.disk = diskReport.map {
+      InfoFacts.Disk(
+        free: $0.free, total: $0.total, reserve: room.reserve(settings), room: $0.room.rawValue)
+    }
     return facts
   }
 

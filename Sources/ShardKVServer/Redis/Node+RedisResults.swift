@@ -46,6 +46,7 @@ extension Node {
       // It was certainly not carried out.
       _ = stall(&client)
     case .refused(.overloaded): fail(&client, Self.overloaded)
+    case .refused(.noRoom): fail(&client, Self.noRoom)
     default: fail(&client, CommandError("ERR this server could not carry it out: \(refusal)"))
     }
     leaveReady(consume client)
@@ -56,6 +57,11 @@ extension Node {
     guard var client = takeWaiting(asker) else { return }
     let text = error.message.split(whereSeparator: \.isNewline).joined(separator: " ")
     switch error.code {
+    case .noRoom:
+      // Of a pipeline the commands that take no room are asked for again.
+      let isTold =
+        refuseForRoom(&client, growthOnly: true) || refuseForRoom(&client, growthOnly: false)
+      if !isTold { fail(&client, Self.noRoom) }
     case .invalid: fail(&client, CommandError("ERR \(text)"))
     default: fail(&client, CommandError("TRYAGAIN nothing was changed: \(text)"))
     }

@@ -65,6 +65,7 @@ extension Node {
     }
     if holdsRequests || drainDeadline != nil { return stall(&client) }
     if keys({ $0.mustWait(for: client.work.keys) }) == true { return stall(&client) }
+    if refusesGrowth, refuseForRoom(&client, growthOnly: !refusesWrites) { return true }
     guard proposals.count + waitingReads < settings.requestsMax else {
       effects.rarePaths.insert(.overloaded)
       fail(&client, Self.overloaded)
@@ -260,6 +261,9 @@ extension Node {
     for reader in waiting {
       if raft.role != .leader {
         reply(reader.asker, .refused(.wrongLeader(hint: leaderAddress)))
+      } else if clock < reader.time, refusesWrites {
+        // Another leader's clock may be behind, and would show again what this answer hides.
+        reply(reader.asker, .refused(.noRoom))
       } else if clock < reader.time {
         redis.clockReaders.append(reader)
       } else if let bytes = reader.work, let work = try? RemoteWork(encoded: bytes) {

@@ -22,6 +22,15 @@ package enum RemoteWork: Equatable, Sendable {
     }
   }
 
+  /// It may take room.
+  var growsData: Bool {
+    switch self {
+    case .commands(let commands): commands.contains { $0.growsData }
+    case .transaction(let transaction): transaction.growsData
+    case .versions, .keyspace: false
+    }
+  }
+
   var keys: [[UInt8]] {
     switch self {
     case .commands(let commands): commands.flatMap(\.keys)

@@ -53,8 +53,9 @@ package struct SimulatedDisk: Sendable {
   /// Writes that crashes lost or tore, for the totals of a run.
   package private(set) var lostWrites = 0
   package private(set) var tornWrites = 0
-  /// Nothing more can be written; what is there can be read, renamed, removed and synced.
-  package var isFull = false
+  /// Bytes that all files may have together; `nil`: as many as they like. What is there can be
+  /// overwritten, read, renamed, removed and synced whatever others have put on the disk.
+  package var capacity: Int?
 
   /// The last writes are remembered, so that one of them can turn out to have gone astray.
   package var remembersWrites = false
@@ -81,7 +82,7 @@ package struct SimulatedDisk: Sendable {
   package mutating func execute(
     _ effect: FileEffect, covering covered: UInt64 = .max
   ) throws(Refusal) {
-    if isFull { try refuseGrowth(effect) }
+    if let capacity { try refuseGrowth(effect, beyond: capacity) }
     switch effect {
     case .create(let name):
       guard names[name] == nil else { throw Refusal(description: "create \(name): it exists") }
@@ -118,11 +119,28 @@ package struct SimulatedDisk: Sendable {
     }
   }
 
-  private func refuseGrowth(_ effect: FileEffect) throws(Refusal) {
+  private func refuseGrowth(_ effect: FileEffect, beyond capacity: Int) throws(Refusal) {
+    let room = max(0, capacity - totalBytes)
+    let isTooMuch: Bool
     switch effect {
-    case .create, .write, .truncate:
-      throw Refusal(description: "no space left on the disk", isForLackOfRoom: true)
-    case .sync, .rename, .remove, .syncFolder: break
+    // The new name takes some, too.
+    case .create: isTooMuch = room == 0
+    case .write(let name, let offset, let bytes):
+      isTooMuch = growth(of: name, to: Int(clamping: offset) + bytes.count) > room
+    case .truncate(let name, let size): isTooMuch = growth(of: name, to: Int(clamping: size)) > room
+    case .sync, .rename, .remove, .syncFolder: isTooMuch = false
+    }
+    if isTooMuch { throw Refusal(description: "no space left on the disk", isForLackOfRoom: true) }
+  }
+
+  private func growth(of name: String, to size: Int) -> Int {
+    names[name].map { max(0, size - files[$0].content.count) } ?? 0
+  }
+
+  /// What a process would be told of the file system; `nil`: it has no end.
+  package var space: DiskSpace? {
+    capacity.map {
+      DiskSpace(free: UInt64(max(0, $0 - totalBytes)), total: UInt64(max($0, totalBytes)))
     }
   }
 
@@ -162,7 +180,7 @@ package struct SimulatedDisk: Sendable {
     durableNames = [:]
     pendingNames = []
     remembered = []
-    isFull = false
+    capacity = nil
   }
 
   /// The disk as the most forgetful crash at this moment would leave it.

@@ -1,4 +1,5 @@
 import Basics
+import Journal
 import ShardKVServer
 import Wire
 
@@ -19,6 +20,8 @@ package final class SimulatedHost {
   @exclusivity(unchecked) package internal(set) var incarnation = 0
   /// Stopped as by SIGSTOP: inputs wait, clocks go on.
   @exclusivity(unchecked) package internal(set) var isPaused = false
+  /// What its process was told of its disk last; `nil`: nothing.
+  @exclusivity(unchecked) var toldSpace: DiskSpace?
   /// The next sync takes at least so many nanoseconds.
   package var syncStall = 0
   /// The next sync fails, and with it the process.
@@ -90,6 +93,16 @@ package final class SimulatedHost {
       swap(&now, &inbox)
     }
     inbox = later
+    if let space = newSpace() { now.insert(.diskSpace(space), at: 0) }
     return now
+  }
+
+  /// What the process is to be told of its disk; `nil`: it knows.
+  private func newSpace() -> DiskSpace? {
+    guard disk.capacity != nil || toldSpace != nil else { return nil }
+    let space = disk.space ?? DiskSpace(free: .max, total: .max)
+    guard space != toldSpace else { return nil }
+    toldSpace = space
+    return space
   }
 }

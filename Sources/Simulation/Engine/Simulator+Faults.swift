@@ -24,6 +24,14 @@ extension Simulator {
     }
   }
 
+  /// Leaves a disk with so many bytes beyond what its files have, or `nil`: with all that it may
+  /// want. Its process sees it a little later, if it does nothing meanwhile.
+  package func leaveRoom(_ bytes: Int?, on host: SimulatedHost) {
+    trace("\(host.name) has \(bytes.map { "\($0) bytes" } ?? "plenty of room") left on its disk")
+    host.disk.capacity = bytes.map { host.disk.totalBytes + $0 }
+    after(100 * nanosecondsPerMillisecond) { [unowned self] in wake(host) }
+  }
+
   /// A folder was lost.
   package func noteWipe() { diskCounters.wipes += 1 }
 

@@ -25,6 +25,8 @@ package final class LabCluster {
     /// one, which must be enough for what is written meanwhile.
     package var retainedEntries = 8
     package var isUnreliable = false
+    /// See ``NodeSettings/diskReserveBytes``.
+    package var diskReserveBytes: UInt64?
     /// The replicas of groups have a port for Redis' clients, which routes so; `nil`: none.
     package var redis: RedisSettings.Routing?
     package var seed: UInt64 = 1
@@ -49,6 +51,7 @@ package final class LabCluster {
     node.journal.segmentBytes = 64 << 10
     node.snapshotBytes = settings.maxLogBytes.map { UInt64($0) } ?? UInt64.max / 4
     node.snapshotFactor = 0
+    node.diskReserveBytes = settings.diskReserveBytes
     node.raft.retainedEntries = settings.retainedEntries
     if let routing = settings.redis { node.redis.routing = routing }
     cluster = SimulatedCluster(

@@ -18,13 +18,13 @@ extension Nemesis {
     }
   }
 
-  /// The process ends as soon as it writes, and comes back when there is room.
+  /// Others have taken all of a disk, until they leave it again. A process that wants more than its
+  /// journal has then ends, and comes back when there is room.
   func fillDisk() {
     let host = victim()
-    simulator.trace("\(host.name) has no room left")
-    host.disk.isFull = true
+    simulator.leaveRoom(0, on: host)
     later(options.fullDiskTime) { nemesis in
-      host.disk.isFull = false
+      nemesis.simulator.leaveRoom(nil, on: host)
       nemesis.simulator.start(host)
     }
   }

@@ -86,7 +86,7 @@ extension Nemesis {
     host.losesPowerInNextSync = false
     host.syncStall = 0
     host.readStall = 0
-    host.disk.isFull = false
+    if host.disk.capacity != nil { simulator.leaveRoom(nil, on: host) }
     simulator.resume(host)
     simulator.start(host)
   }
