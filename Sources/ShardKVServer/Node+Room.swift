@@ -2,8 +2,8 @@ import Journal
 import RedisCommands
 import Wire
 
-// What a replica takes when its disk is nearly full. Growth is refused where it is asked for: what is
-// in the log is applied whatever the disk holds, since all replicas have to do the same.
+// What a replica takes when its disk is nearly full. Growth is refused where it is asked for: what
+// is in the log is applied whatever the disk holds, since all replicas have to do the same.
 extension Node {
   /// Takes what is left on the disk.
   mutating func measured(_ space: DiskSpace) {

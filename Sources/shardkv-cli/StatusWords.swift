@@ -55,8 +55,8 @@ extension ClusterView {
     let place = group == .none ? "controller" : "group \(group)"
     let taken = disk.room == .low ? "reads and deletes are served" : "only reads are served"
     return (
-      "The disk of \(replica.address) (\(place)) is nearly full, \(sized(disk.free)) free: while it "
-        + "leads \(taken). Free some.", false
+      "The disk of \(replica.address) (\(place)) is nearly full, \(sized(disk.free)) free: while "
+        + "it leads \(taken). Free some.", false
     )
   }
 

@@ -138,8 +138,8 @@ import Wire
     #expect(seat.table.text(on: client) == "$1\r\n\u{1}\r\n")
   }
 
-  /// It waits for an entry that moves the clock, for which there is no room: it must neither wait for
-  /// ever nor keep the node awake.
+  /// It waits for an entry that moves the clock, for which there is no room: it must neither wait
+  /// for ever nor keep the node awake.
   @Test func readOfAnOverdueKeyIsRefusedWithoutRoomForTheClock() throws {
     var (seat, term) = try Self.leader(segmentBytes: 64 << 10)
     let client = seat.table.redis(1)
