@@ -57,7 +57,7 @@ let package = Package(
     // Acts: loops that turn effects into system calls.
     .systemLibrary(name: "CLinux"),
     target("EventLoop", ["Basics", "CLinux", "Wire"]),
-    target("Storage", ["Basics", "CLinux", "Journal"]),
+    target("Storage", ["Basics", "CLinux", "Journal", "EventLoop"]),
     target("KVClient", ["Basics", "ShardMap", "Wire", "Clerk", "EventLoop"]),
     program(
       "shardkv-server",
@@ -111,7 +111,7 @@ let package = Package(
     tests(
       "SimulationTests",
       ["Basics", "Clerk", "Journal", "Raft", "ShardKVServer", "ShardMap", "Simulation", "Wire"]),
-    tests("StorageTests", ["Basics", "ShardMap", "Raft", "Journal", "Storage"]),
+    tests("StorageTests", ["Basics", "EventLoop", "ShardMap", "Raft", "Journal", "Storage"]),
     tests(
       "ScenarioTests",
       [

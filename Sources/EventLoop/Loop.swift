@@ -41,6 +41,8 @@ package final class Loop {
   package internal(set) var pendingBytes = 0
   /// What happened outside a poll, for the next one.
   var reports: [LinkInput] = []
+  /// When the last wait of ``poll(until:into:)`` was over, monotonic nanoseconds.
+  package private(set) var wokeAt: UInt64 = 0
   var inputBudget = 0
   var connecting = Timeouts()
   var closing = Timeouts()
@@ -77,6 +79,7 @@ package final class Loop {
   package func poll(until deadline: UInt64?, into inputs: inout [LinkInput]) {
     let count = retrying { epoll_wait(epoll, events, Int32(LoopLimits.eventsMax), wait(deadline)) }
     if count < 0 { fatalError("epoll_wait: \(systemError())") }
+    wokeAt = Self.monotonic()
     inputBudget = limits.inputPerTurnMax
     for index in 0..<Int(count) { handle(events[index]) }
     expire()

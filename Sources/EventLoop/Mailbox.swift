@@ -1,3 +1,4 @@
+import Basics
 import CLinux
 import Glibc
 import Synchronization
@@ -24,6 +25,27 @@ package final class Wakeup: Sendable {
   func drain() {
     var count: eventfd_t = 0
     _ = eventfd_read(descriptor, &count)
+  }
+
+  /// Blocks the calling thread, which has no loop, until there was a signal or the time is over
+  /// (nanoseconds of ``Loop/now()``'s monotonic clock; `nil`: for ever).
+  package func wait(until deadline: UInt64? = nil) {
+    while true {
+      var milliseconds: Int32 = -1
+      if let deadline {
+        let now = Loop.now().monotonic
+        if deadline > now {
+          milliseconds = Int32(clamping: (deadline - now - 1) / nanosecondsPerMillisecond + 1)
+        } else {
+          milliseconds = 0
+        }
+      }
+      var event = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+      let count = poll(&event, 1, milliseconds)
+      if count > 0 { return drain() }
+      if count == 0, milliseconds >= 0 { return }
+      if count < 0, errno != EINTR { fatalError("poll: \(systemError())") }
+    }
   }
 }
 

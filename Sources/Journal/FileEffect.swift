@@ -13,6 +13,18 @@ package enum FileEffect: Hashable, Sendable {
   case syncFolder
 }
 
+/// Changes of the folder and the syncs that make them durable, in order, with a number to be named
+/// when all are done.
+package struct FileBatch: Hashable, Sendable {
+  package var number: UInt64
+  package var effects: [FileEffect]
+
+  package init(number: UInt64, effects: [FileEffect]) {
+    self.number = number
+    self.effects = effects
+  }
+}
+
 /// Bytes to read from a file of the journal's folder.
 package struct FileRead: Hashable, Sendable {
   package var name: String

@@ -1,18 +1,6 @@
 import Basics
 import Raft
 
-/// A snapshot that is being written, or written and not yet known to be durable.
-struct PendingSnapshot: Hashable, Sendable {
-  var file: SnapshotFile
-  var sectionsChecksum: UInt32 = 0
-  var isFinished = false
-  /// ``Journal/writtenBytes`` when it was begun.
-  var writtenBytes: UInt64
-
-  var name: String { FileNames.snapshot(file.metadata.last) }
-  var temporaryName: String { name + FileNames.temporarySuffix }
-}
-
 extension Journal {
   /// The newest snapshot that is durable.
   package var newestSnapshot: StoredSnapshot? { snapshots.last?.stored }
@@ -20,92 +8,66 @@ extension Journal {
   /// Bytes of the newest snapshot's file; 0 without one.
   package var newestSnapshotBytes: UInt64 { snapshots.last?.size ?? 0 }
 
-  /// Begins the file of a snapshot, own or received; one that was being written is abandoned.
-  package mutating func beginSnapshot(_ metadata: SnapshotMetadata) -> [FileEffect] {
-    var effects = abandonSnapshot()
-    let header = SnapshotFormat.header(metadata, owner: owner)
-    let new = PendingSnapshot(
-      file: SnapshotFile(metadata: metadata, sections: [], size: UInt64(header.count)),
-      writtenBytes: writtenBytes + UInt64(buffer.count))
-    pending = new
-    effects += [.create(new.temporaryName), .write(new.temporaryName, offset: 0, bytes: header)]
-    return effects
+  /// Begins a snapshot, own or received, of what was appended so far.
+  package func snapshotWriter(_ metadata: SnapshotMetadata) -> SnapshotWriter {
+    SnapshotWriter(
+      metadata, owner: owner, writtenBytes: writtenBytes + UInt64(buffer.count),
+      isSynced: !settings.bugs.contains(.snapshotRenamedUnsynced))
   }
 
-  /// Adds the next section to the snapshot that was begun.
-  package mutating func addSection(_ bytes: [UInt8]) -> [FileEffect] {
-    guard let begun = pending, !begun.isFinished else {
-      fatalError("invariant broken: a section without a snapshot")
-    }
-    let section = SnapshotFormat.section(begun.file.sections.count, bytes)
-    let start = begun.file.size
-    let end = start + UInt64(section.bytes.count)
-    pending?.file.sections.append(start..<end)
-    pending?.file.size = end
-    pending?.sectionsChecksum = SnapshotFormat.combine(begun.sectionsChecksum, section.checksum)
-    return [.write(begun.temporaryName, offset: start, bytes: section.bytes)]
-  }
-
-  /// Ends the file. After the syncs the snapshot is durable under its name, and
-  /// ``snapshotIsDurable(retainLogFrom:)`` is due.
-  package mutating func finishSnapshot() -> (writes: [FileEffect], syncs: [FileEffect]) {
-    guard let begun = pending, !begun.isFinished else {
-      fatalError("invariant broken: the end of a snapshot that was not begun")
-    }
-    let size = begun.file.size + UInt64(SnapshotFormat.footerBytes)
-    let footer = SnapshotFormat.footer(
-      sectionCount: begun.file.sections.count, size: size,
-      sectionsChecksum: begun.sectionsChecksum)
-    pending?.file.size = size
-    pending?.isFinished = true
-    var syncs: [FileEffect] = [.rename(begun.temporaryName, to: begun.name), .syncFolder]
-    if !settings.bugs.contains(.snapshotRenamedUnsynced) {
-      syncs.insert(.sync(begun.temporaryName), at: 0)
-    }
-    return ([.write(begun.temporaryName, offset: begun.file.size, bytes: footer)], syncs)
-  }
-
-  /// The finished snapshot's syncs are done: buffers a marker, and forgets what is not needed any
-  /// more: all but the two newest snapshots, and segments whose entries are all below
+  /// A snapshot's file is durable under its name: buffers a marker, and forgets what is not needed
+  /// any more: all but the two newest snapshots, and segments whose entries are all below
   /// `retainLogFrom` and not needed to go on from the older snapshot should the newer be damaged.
-  /// The files go with a later ``flush()``, after the marker is durable.
-  package mutating func snapshotIsDurable(retainLogFrom: LogIndex) -> [FileEffect] {
-    guard let finished = pending, finished.isFinished else {
-      fatalError("invariant broken: a snapshot that was not finished cannot be durable")
-    }
-    pending = nil
-    let newest = finished.file
+  /// The files go when the marker is durable, with a later ``flush()`` or ``takeRemovals()``.
+  package mutating func snapshotIsDurable(
+    _ written: WrittenSnapshot, retainLogFrom: LogIndex
+  ) {
+    let newest = written.file
     let id = newest.metadata.last
     snapshots.removeAll { $0.metadata.last == id }
     snapshots.append(newest)
     snapshots.sort { $0.metadata.last.index < $1.metadata.last.index }
-    writtenBytesAtSnapshot = finished.writtenBytes
+    writtenBytesAtSnapshot = written.writtenBytes
     beginBatch()
     buffer.append(
       RecordHeader(type: .snapshotMarker, index: id.index.rawValue, term: id.term.rawValue),
       body: [])
+    keepSnapshots(2, retainLogFrom: retainLogFrom)
+  }
 
-    while snapshots.count > 2 {
+  /// Forgets all snapshots but the newest, and the log that only they need.
+  ///
+  /// - Returns: false if there was no more than one.
+  package mutating func dropOlderSnapshots(retainLogFrom: LogIndex) -> Bool {
+    guard snapshots.count > 1 else { return false }
+    keepSnapshots(1, retainLogFrom: retainLogFrom)
+    return true
+  }
+
+  private mutating func keepSnapshots(_ count: Int, retainLogFrom: LogIndex) {
+    while snapshots.count > count {
       let old = snapshots.removeFirst()
       waitingRemovals.append(.remove(FileNames.snapshot(old.metadata.last)))
     }
-    var keepFrom = min(retainLogFrom, id.index.next)
+    guard let newest = snapshots.last?.metadata.last.index else { return }
+    var keepFrom = min(retainLogFrom, newest.next)
     let older = snapshots.count > 1 ? snapshots[0].metadata.last.index : .zero
-    if older >= resetIndex { keepFrom = min(keepFrom, older.next) }
+    if count > 1, older >= resetIndex { keepFrom = min(keepFrom, older.next) }
     while segments.count > 1, segments[1].lastBefore < keepFrom {
       waitingRemovals.append(.remove(segments[0].name))
       segments.removeFirst()
     }
-    return []
   }
 
-  /// Gives up the snapshot that is being written, if there is one.
-  package mutating func abandonSnapshot() -> [FileEffect] {
-    guard let given = pending else { return [] }
-    pending = nil
-    if !given.isFinished { return [.remove(given.temporaryName)] }
-    let isKept = snapshots.contains { $0.metadata.last == given.file.metadata.last }
-    return isKept ? [] : [.remove(given.name)]
+  /// The removals of files that nothing durable needs any more, to be done at any time by whoever
+  /// has it, so that nobody waits for them. Only while no sync of the journal is under way.
+  package mutating func takeRemovals() -> [FileEffect] {
+    func isRemoval(_ effect: FileEffect) -> Bool {
+      if case .remove = effect { true } else { false }
+    }
+    let taken = removals.filter(isRemoval)
+    removals.removeAll(where: isRemoval)
+    return taken
   }
 
   /// Where a section of a kept snapshot stands; `nil` if there is no such section any more. What is

@@ -47,7 +47,6 @@ package struct Journal: Sendable {
   var removals: [FileEffect] = []
   /// Kept snapshots, oldest first.
   var snapshots: [SnapshotFile] = []
-  var pending: PendingSnapshot?
   /// Bytes of batches ever written by this value, and how many of them were written when the newest
   /// snapshot began.
   var writtenBytes: UInt64 = 0

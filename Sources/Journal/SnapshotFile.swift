@@ -13,7 +13,7 @@ package struct StoredSnapshot: Hashable, Sendable {
   }
 }
 
-/// Where the sections of a kept snapshot stand in its file.
+/// Where the sections of a snapshot stand in its file.
 struct SnapshotFile: Hashable, Sendable {
   var metadata: SnapshotMetadata
   /// With the section headers.

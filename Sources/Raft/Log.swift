@@ -5,7 +5,7 @@ struct Log: Sendable {
   /// The entry before the first one here: the last that was compacted, or zero.
   private(set) var base: EntryID
   private(set) var baseStamp: UInt64
-  private var entries: [Entry]
+  private(set) var entries: [Entry]
 
   init(base: EntryID = .zero, baseStamp: UInt64 = 0, entries: [Entry] = []) {
     self.base = base
@@ -100,11 +100,15 @@ struct Log: Sendable {
   }
 
   /// Drops everything up to `index`, which becomes the base.
-  mutating func compact(upTo index: LogIndex) {
-    guard let position = position(of: index) else { return }
+  ///
+  /// - Returns: the entries as they were: to free many takes long, and need not happen here.
+  mutating func compact(upTo index: LogIndex) -> [Entry] {
+    guard let position = position(of: index) else { return [] }
     base = entries[position].id
     baseStamp = entries[position].stamp
-    entries.removeSubrange(...position)
+    var old = Array(entries[(position + 1)...])
+    swap(&old, &entries)
+    return old
   }
 
   /// Where to cut so that at most so many entries and bytes stay behind `index`.

@@ -153,9 +153,13 @@ extension RaftNode {
 
   /// A received snapshot is durable and the state machine was replaced by it: it is the whole log
   /// now.
-  package mutating func snapshotRestored(_ metadata: SnapshotMetadata) {
+  ///
+  /// - Returns: the entries that were dropped, which may be many to free.
+  @discardableResult
+  package mutating func snapshotRestored(_ metadata: SnapshotMetadata) -> [Entry] {
     incoming = nil
-    guard lacks(metadata.last) else { return }
+    guard lacks(metadata.last) else { return [] }
+    let dropped = log.entries
     forgetHandouts(from: LogIndex(1))
     var base = metadata.last
     if settings.bugs.contains(.snapshotTermForgotten) { base.term = term }
@@ -174,14 +178,22 @@ extension RaftNode {
     if leader != nil {
       acknowledge(upTo: metadata.last.index, appended: true, round: following.round)
     }
+    return dropped
   }
+
+  /// The snapshot that is received cannot be kept: its leader is to send it from its beginning once
+  /// more, or another.
+  package mutating func snapshotLost() { incoming = nil }
 
   /// A snapshot of this replica's own state is durable: the log up to it can go, but for a tail
   /// kept for followers that are a little late.
-  package mutating func compact(upTo metadata: SnapshotMetadata) {
+  ///
+  /// - Returns: entries that were dropped, and some that were not; they may be many to free.
+  @discardableResult
+  package mutating func compact(upTo metadata: SnapshotMetadata) -> [Entry] {
     guard metadata.last.index > snapshot.index, metadata.last.index <= commitHanded,
       log.contains(metadata.last)
-    else { return }
+    else { return [] }
     snapshotMetadata = metadata
     durable = max(durable, metadata.last.index)
     var cut = log.cut(
@@ -195,7 +207,8 @@ extension RaftNode {
         bytesMax: settings.retainedBytesMax * 4)
       cut = max(needed, furthest)
     }
-    log.compact(upTo: cut)
+    let dropped = log.compact(upTo: cut)
     memberships.compact(upTo: metadata.last.index)
+    return dropped
   }
 }

@@ -143,7 +143,7 @@ package struct RaftNode: Sendable {
         memberships.append(change, at: entry.index)
       }
     }
-    log.compact(
+    _ = log.compact(
       upTo: log.cut(
         behind: start, entriesMax: settings.retainedEntries, bytesMax: settings.retainedBytesMax)
     )

@@ -99,6 +99,8 @@ package struct ControllerService: NodeService {
 
   package mutating func finished(_ errand: Errand, _ outcome: ClerkOutcome) -> [[UInt8]] { [] }
 
+  package mutating func takeDiscarded() -> [any Sendable] { [] }
+
   package func capture() -> ControllerMachine.Capture { machine.capture() }
 
   package func makeRestorer() -> ControllerMachine.Restorer {

@@ -10,79 +10,170 @@ extension Node {
     counters.syncs += 1
     if let last = flight.last { raft.persisted(last) }
     for message in flight.messages { send(message) }
-    if flight.finishesSnapshot { snapshotFinished() }
   }
 
   /// Writes the batch of this turn and orders its sync.
   mutating func flushJournal() {
     for message in disk.takeUnbound() { send(message) }
-    var end: (writes: [FileEffect], syncs: [FileEffect])?
-    if disk.flight == nil, snapshotHasAllSections { end = disk.journal.finishSnapshot() }
-    if end != nil { snapshotHasAllSections = false }
-    disk.flush(finishing: end, into: &effects)
+    disk.flush(into: &effects)
   }
 
   /// There is more to do without waiting for anything.
-  var wantsTurn: Bool {
-    if disk.flight?.finishesSnapshot == true { return false }
-    return capture != nil || !disk.received.isEmpty || !newReads.isEmpty || wantsRedisTurn
-      || (snapshotHasAllSections && disk.flight == nil)
+  var wantsTurn: Bool { !newReads.isEmpty || wantsRedisTurn }
+
+  /// What was ordered beside the journal came to something.
+  mutating func backgroundDone(_ result: BackgroundResult) {
+    switch result {
+    case .written(let written): ownSnapshotWritten(written)
+    case .received(let written, let machine):
+      disk.endWriting()
+      disk.failures = 0
+      install(written, machine)
+    case .sectionTaken:
+      disk.sectionsWaiting -= min(disk.sectionsWaiting, 1)
+      if let reply = disk.heldReply, disk.sectionsWaiting < settings.receivedSectionsMax {
+        disk.heldReply = nil
+        send(reply)
+      }
+    case .noRoom(let id): snapshotWithoutRoom(id)
+    case .unreadable(_, let section, let reason):
+      stop("section \(section) of the snapshot that the leader sent \(reason)")
+    case .read(let read, let bytes): sectionRead(read, bytes)
+    // Files that are not removed now are found at the next start.
+    case .performed(.removals, _): break
+    }
   }
 
-  // Own snapshots and received ones are written alike: a turn adds sections, a later turn's sync
-  // makes the whole durable.
+  // Own snapshots: the state is captured, and the background does the rest.
 
   mutating func writeSnapshot() {
-    writeReceived()
+    passSectionsOn()
+    askForSnapshotAgain()
     switch disk.writing {
-    case .received(let metadata):
+    case .received(let metadata, let isComplete):
       // Its leader is gone and the log went past it: there will be no more sections.
-      guard metadata.last.index <= applied, !snapshotHasAllSections, disk.flight == nil else {
-        return
-      }
+      guard metadata.last.index <= applied, !isComplete else { break }
       effects.rarePaths.insert(.receivedSnapshotAbandoned)
-      effects.files += disk.journal.abandonSnapshot()
-      restorer = nil
-      disk.writing = .none
+      effects.background.append(.abandon)
+      disk.endWriting()
     case .own: break
     case .none:
-      guard wantsSnapshot, let metadata = raft.metadata(at: applied) else { return }
-      effects.files += disk.journal.beginSnapshot(metadata)
-      capture = service.capture()
+      guard wantsSnapshot, let metadata = raft.metadata(at: applied) else { break }
+      dropOlderSnapshot(expecting: disk.journal.newestSnapshotBytes)
+      effects.background.append(
+        .write(disk.journal.snapshotWriter(metadata), service.capture()))
       disk.writing = .own(metadata)
     }
-    for _ in 0..<settings.sectionsPerTurn {
-      guard capture != nil else { return }
-      if let section = capture?.nextSection() {
-        effects.files += disk.journal.addSection(section)
-      } else {
-        capture = nil
-        snapshotHasAllSections = true
-      }
-    }
+    if disk.flight == nil, disk.journal.needsFlush { dropOlderSnapshot(expecting: 0) }
   }
 
   private var wantsSnapshot: Bool {
     let bytes = disk.journal.bytesSinceSnapshot
-    guard bytes >= settings.snapshotBytes else { return false }
-    let growth = UInt64(Double(disk.journal.snapshotBytes / 2) * settings.snapshotFactor)
-    return bytes >= growth && applied > raft.snapshot.index
-      && disk.flight?.finishesSnapshot != true
+    guard bytes >= settings.snapshotBytes, now.monotonic >= disk.retryAt else { return false }
+    return Double(bytes) >= Double(disk.journal.newestSnapshotBytes) * settings.snapshotFactor
+      && applied > raft.snapshot.index
   }
 
-  /// The file of the snapshot is durable under its name.
-  private mutating func snapshotFinished() {
-    switch disk.writing {
-    case .none: fatalError("invariant broken: a snapshot that nobody wrote is durable")
-    case .own(let metadata):
+  /// Keeps one snapshot instead of two where the folder grows too large for both.
+  private mutating func dropOlderSnapshot(expecting coming: UInt64) {
+    let newest = disk.journal.newestSnapshotBytes
+    guard disk.journal.snapshotBytes > newest else { return }
+    let bytes = disk.journal.snapshotBytes + disk.journal.journalFileBytes + coming
+    guard bytes > settings.snapshotBytes.multipliedClamped(by: settings.folderBytesFactor),
+      Double(bytes) > Double(newest) * settings.folderFactor,
+      disk.journal.dropOlderSnapshots(retainLogFrom: raft.firstIndex)
+    else { return }
+    effects.rarePaths.insert(.olderSnapshotDropped)
+  }
+
+  /// It may have been given up meanwhile for a leader's, but too late.
+  private mutating func ownSnapshotWritten(_ written: WrittenSnapshot) {
+    if case .own(let metadata) = disk.writing, metadata.last == written.metadata.last {
       disk.writing = .none
-      raft.compact(upTo: metadata)
-      effects.files += disk.journal.snapshotIsDurable(retainLogFrom: raft.firstIndex)
-      counters.snapshotsMade += 1
-    case .received(let metadata):
-      disk.writing = .none
-      install(metadata)
     }
+    disk.failures = 0
+    discard(raft.compact(upTo: written.metadata))
+    disk.journal.snapshotIsDurable(written, retainLogFrom: raft.firstIndex)
+    counters.snapshotsMade += 1
+  }
+
+  private mutating func discard(_ entries: [Entry]) {
+    if !entries.isEmpty { effects.background.append(.discard(entries)) }
+  }
+
+  /// The disk is full: nothing is lost, and there may be room later.
+  private mutating func snapshotWithoutRoom(_ id: EntryID) {
+    let pauses = settings.snapshotRetryMilliseconds
+    let pause = min(pauses.upperBound, pauses.lowerBound << UInt64(min(disk.failures, 16)))
+    let again = now.monotonic + pause * nanosecondsPerMillisecond
+    switch disk.writing {
+    case .own(let metadata) where metadata.last == id: disk.retryAt = again
+    case .received(let metadata, _) where metadata.last == id: disk.receiveAgainAt = again
+    default: return
+    }
+    disk.endWriting()
+    disk.failures += 1
+    _ = disk.journal.dropOlderSnapshots(retainLogFrom: raft.firstIndex)
+    counters.snapshotsWithoutRoom += 1
+    effects.rarePaths.insert(.snapshotWithoutRoom)
+    effects.events.append(
+      NodeEvent(
+        .warning,
+        "the disk is full: the snapshot at \(id) was given up, and is tried again in "
+          + "\(pause) ms; free room on the disk of the data folder"))
+  }
+
+  mutating func stop(_ reason: String) {
+    effects.stop = .failed(reason)
+    effects.events.append(NodeEvent(.error, reason))
+  }
+}
+
+/// Snapshots that a leader sends.
+extension Node {
+  /// Hands the sections on to be written and restored.
+  private mutating func passSectionsOn() {
+    let chunks = disk.received
+    disk.received = []
+    for chunk in chunks { passOn(chunk) }
+  }
+
+  private mutating func passOn(_ chunk: SnapshotChunk) {
+    if chunk.section == 0 {
+      switch disk.writing {
+      case .none: break
+      case .own: effects.rarePaths.insert(.ownSnapshotAbandoned)
+      case .received: effects.rarePaths.insert(.receivedSnapshotRestarted)
+      }
+      effects.background.append(
+        .receive(disk.journal.snapshotWriter(chunk.metadata), service.makeRestorer()))
+      disk.endWriting()
+      disk.writing = .received(chunk.metadata, isComplete: false)
+      disk.receiveAgainAt = nil
+    }
+    guard case .received(let metadata, _) = disk.writing,
+      metadata.last == chunk.metadata.last || settings.bugs.contains(.sectionsMixed)
+    else { return }
+    effects.background.append(.section(chunk.bytes, isLast: chunk.isLast))
+    disk.sectionsWaiting += 1
+    if chunk.isLast { disk.writing = .received(metadata, isComplete: true) }
+  }
+
+  /// True if a message to a leader is kept back: it asks for a section, and too many wait.
+  mutating func holds(_ message: Message) -> Bool {
+    guard case .snapshotReply = message.body,
+      disk.sectionsWaiting + disk.received.count >= settings.receivedSectionsMax
+    else { return false }
+    effects.rarePaths.insert(.sectionRepliesHeld)
+    disk.heldReply = message
+    return true
+  }
+
+  /// After a snapshot of the leader found no room.
+  private mutating func askForSnapshotAgain() {
+    guard let time = disk.receiveAgainAt, now.monotonic >= time else { return }
+    disk.receiveAgainAt = nil
+    raft.snapshotLost()
   }
 
   /// Replaces the state by a snapshot that the leader sent, in this order:
@@ -92,75 +183,34 @@ extension Node {
   /// 3. Raft is told, and acknowledges it: that message waits for the sync of the reset.
   ///
   /// A crash before 3 leaves a snapshot ahead of the log, which recovery takes for the whole.
-  private mutating func install(_ metadata: SnapshotMetadata) {
-    guard let machine = restored else { return }
-    restored = nil
+  private mutating func install(_ written: WrittenSnapshot, _ restored: any Sendable) {
+    let metadata = written.metadata
+    guard var machine = restored as? Service.Machine else {
+      fatalError("invariant broken: a snapshot was restored to another kind of state")
+    }
     guard raft.lacks(metadata.last) else {
       // The log caught up meanwhile: the file is a snapshot like any other.
       effects.rarePaths.insert(.snapshotOvertaken)
-      effects.files += disk.journal.snapshotIsDurable(retainLogFrom: raft.firstIndex)
+      disk.journal.snapshotIsDurable(written, retainLogFrom: raft.firstIndex)
       raft.snapshotRestored(metadata)
+      effects.background.append(.discard(machine))
       return
     }
-    service.machine = machine
+    swap(&service.machine, &machine)
+    effects.background.append(.discard(machine))
     applied = metadata.last.index
     abandonLeadership()
     disk.resetLog(to: metadata.last)
-    effects.files += disk.journal.snapshotIsDurable(retainLogFrom: metadata.last.index.next)
-    raft.snapshotRestored(metadata)
+    disk.journal.snapshotIsDurable(written, retainLogFrom: metadata.last.index.next)
+    discard(raft.snapshotRestored(metadata))
     counters.snapshotsReceived += 1
     effects.rarePaths.insert(.snapshotInstalled)
     effects.events.append(NodeEvent(.info, "restored the leader's snapshot at \(metadata.last)"))
   }
+}
 
-  /// Takes the leader's sections, unless the end of another snapshot is being synced.
-  private mutating func writeReceived() {
-    guard disk.flight?.finishesSnapshot != true, !snapshotHasAllSections || isWritingOwn else {
-      return
-    }
-    let chunks = disk.received
-    disk.received = []
-    for chunk in chunks { write(chunk) }
-  }
-
-  private var isWritingOwn: Bool {
-    if case .own = disk.writing { return true }
-    return false
-  }
-
-  private mutating func write(_ chunk: SnapshotChunk) {
-    if chunk.section == 0 {
-      switch disk.writing {
-      case .none: break
-      case .own: effects.rarePaths.insert(.ownSnapshotAbandoned)
-      case .received: effects.rarePaths.insert(.receivedSnapshotRestarted)
-      }
-      effects.files += disk.journal.beginSnapshot(chunk.metadata)
-      capture = nil
-      snapshotHasAllSections = false
-      disk.writing = .received(chunk.metadata)
-      restored = nil
-      restorer = service.makeRestorer()
-    }
-    guard case .received(let metadata) = disk.writing,
-      metadata.last == chunk.metadata.last || settings.bugs.contains(.sectionsMixed)
-    else { return }
-    do {
-      try restorer?.consume(chunk.bytes)
-      if chunk.isLast {
-        restored = try restorer?.finish()
-        restorer = nil
-      }
-    } catch {
-      stop("section \(chunk.section) of the snapshot that the leader sent \(error)")
-      return
-    }
-    effects.files += disk.journal.addSection(chunk.bytes)
-    if chunk.isLast { snapshotHasAllSections = true }
-  }
-
-  // Sections for followers.
-
+/// Sections for followers.
+extension Node {
   mutating func orderSection(_ wanted: WantedSection) {
     guard let read = disk.journal.readSection(wanted.section, of: wanted.snapshot) else {
       effects.rarePaths.insert(.sectionGone)
@@ -170,10 +220,10 @@ extension Node {
     }
     let isOrdered = disk.ordered[read] != nil
     disk.ordered[read, default: []].append(wanted)
-    if !isOrdered { effects.reads.append(read) }
+    if !isOrdered { effects.background.append(.read(read)) }
   }
 
-  mutating func sectionRead(_ read: FileRead, _ bytes: [UInt8]) {
+  private mutating func sectionRead(_ read: FileRead, _ bytes: [UInt8]) {
     guard let wanted = disk.ordered.removeValue(forKey: read), let first = wanted.first else {
       return
     }
@@ -194,9 +244,11 @@ extension Node {
       isLast: first.section + 1 == stored.sectionCount, round: 0)
     for want in wanted { raft.sendSection(chunk, to: want.to) }
   }
+}
 
-  mutating func stop(_ reason: String) {
-    effects.stop = .failed(reason)
-    effects.events.append(NodeEvent(.error, reason))
+extension UInt64 {
+  fileprivate func multipliedClamped(by factor: UInt64) -> UInt64 {
+    let (product, overflows) = multipliedReportingOverflow(by: factor)
+    return overflows ? .max : product
   }
 }

@@ -34,11 +34,16 @@ extension Node {
       NodeStatus.Counter(name: "followerReads", value: counters.followerReads),
       NodeStatus.Counter(name: "leaderships", value: counters.leaderships),
       NodeStatus.Counter(name: "leaseReads", value: counters.leaseReads),
+      NodeStatus.Counter(
+        name: "longestRecentTurnMicroseconds", value: redis.process.longestRecentTurnMicroseconds),
+      NodeStatus.Counter(
+        name: "longestTurnMicroseconds", value: redis.process.longestTurnMicroseconds),
       NodeStatus.Counter(name: "messagesReceived", value: counters.messagesReceived),
       NodeStatus.Counter(name: "messagesSent", value: counters.messagesSent),
       NodeStatus.Counter(name: "requests", value: counters.requests),
       NodeStatus.Counter(name: "snapshotsMade", value: counters.snapshotsMade),
       NodeStatus.Counter(name: "snapshotsReceived", value: counters.snapshotsReceived),
+      NodeStatus.Counter(name: "snapshotsWithoutRoom", value: counters.snapshotsWithoutRoom),
       NodeStatus.Counter(name: "syncs", value: counters.syncs),
     ]
   }

@@ -42,6 +42,7 @@ extension Node {
   /// monotonic nanoseconds.
   private var ownDeadline: UInt64 {
     var deadline = min(nextErrandLook, expiryDeadline)
+    if let again = disk.receiveAgainAt { deadline = min(deadline, again) }
     if redis.count > 0 { deadline = min(deadline, redis.nextCheck) }
     if !accepted.isEmpty { deadline = min(deadline, nextHelloCheck) }
     for peer in peers {

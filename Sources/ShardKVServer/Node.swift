@@ -35,14 +35,6 @@ package struct Node<Service: NodeService>: Sendable where Service.Machine: Senda
   var clerk: Clerk
   var effects = NodeEffects()
 
-  /// Gives the sections of this replica's own snapshot that are not written yet.
-  var capture: Service.Capture?
-  /// Takes the sections of a leader's snapshot, and what they came to.
-  var restorer: Service.Restorer?
-  var restored: Service.Machine?
-  /// The snapshot that is being written lacks nothing but its end.
-  var snapshotHasAllSections = false
-
   /// The last entry applied; what `service` is the state of.
   package internal(set) var applied: LogIndex
   /// When the tick after the last one is due, monotonic nanoseconds.
@@ -114,8 +106,8 @@ package struct Node<Service: NodeService>: Sendable where Service.Machine: Senda
     for input in inputs {
       switch input {
       case .synced(let number): synced(number)
-      case .fileRead(let read, let bytes): sectionRead(read, bytes)
       case .diskSpace(let space): measured(space)
+      case .background(let result): backgroundDone(result)
       case .measured(let process): redis.process = process
       case .stop: beginDraining()
       case .link(let link): handle(link, &clerkInputs)
@@ -153,7 +145,7 @@ package struct Node<Service: NodeService>: Sendable where Service.Machine: Senda
       }
       disk.append(ready)
       noteRole()
-      for message in ready.messages { send(message) }
+      for message in ready.messages where !holds(message) { send(message) }
       disk.hold(ready.messagesAfterSync)
       for entry in ready.committed { apply(entry) }
       followMembership()
@@ -173,6 +165,7 @@ package struct Node<Service: NodeService>: Sendable where Service.Machine: Senda
     case .command:
       let outcome = service.apply(entry)
       applied = entry.index
+      for discarded in service.takeDiscarded() { effects.background.append(.discard(discarded)) }
       if settings.tellsWhatIsApplied {
         effects.applied.append(
           AppliedCommand(entry: entry.id, payload: entry.payload, outcome: outcome))
@@ -251,4 +244,6 @@ package struct NodeCounters: Hashable, Sendable {
   package var configurationFetches: UInt64 = 0
   package var snapshotsMade: UInt64 = 0
   package var snapshotsReceived: UInt64 = 0
+  /// Snapshots that were given up because the disk was full.
+  package var snapshotsWithoutRoom: UInt64 = 0
 }

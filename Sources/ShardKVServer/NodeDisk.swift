@@ -16,8 +16,18 @@ struct NodeDisk: Sendable {
   private(set) var flight: Flight?
   private var nextSync: UInt64 = 1
   var writing = SnapshotWriting.none
-  /// Sections of a leader's snapshot that are not written yet.
+  /// Sections of a leader's snapshot that were not yet handed on.
   var received: [SnapshotChunk] = []
+  /// Sections that were handed on and not yet taken.
+  var sectionsWaiting = 0
+  /// Asks the leader for the next section, as soon as fewer wait.
+  var heldReply: Message?
+  /// After the disk had no room for a snapshot none is begun before, monotonic nanoseconds.
+  var retryAt: UInt64 = 0
+  /// How often that happened in a row.
+  var failures = 0
+  /// A leader's snapshot found no room: when it may be asked for once more.
+  var receiveAgainAt: UInt64?
   /// Sections that followers wait for, by the file's bytes that hold them.
   var ordered: [FileRead: [WantedSection]] = [:]
 
@@ -26,7 +36,6 @@ struct NodeDisk: Sendable {
     var number: UInt64
     var last: EntryID?
     var messages: [Message]
-    var finishesSnapshot: Bool
   }
 
   /// The snapshot file that is being written.
@@ -34,8 +43,8 @@ struct NodeDisk: Sendable {
     case none
     /// This replica's own state.
     case own(SnapshotMetadata)
-    /// A leader's.
-    case received(SnapshotMetadata)
+    /// A leader's; all its sections have come, or not.
+    case received(SnapshotMetadata, isComplete: Bool)
   }
 
   init(journal: Journal) { self.journal = journal }
@@ -53,6 +62,18 @@ struct NodeDisk: Sendable {
     lastAppended = nil
   }
 
+  /// This replica's own state is being written.
+  var isWritingOwn: Bool {
+    if case .own = writing { true } else { false }
+  }
+
+  /// No snapshot is written any more, and no section waits for one.
+  mutating func endWriting() {
+    writing = .none
+    sectionsWaiting = 0
+    heldReply = nil
+  }
+
   mutating func hold(_ messages: [Message]) { waiting += messages }
 
   /// Messages that wait for nothing: all that was appended is durable.
@@ -62,24 +83,21 @@ struct NodeDisk: Sendable {
     return waiting
   }
 
-  /// Writes the journal's batch and begins the sync of it (and of a snapshot's end), unless one is
-  /// under way.
-  mutating func flush(
-    finishing snapshot: (writes: [FileEffect], syncs: [FileEffect])?,
-    into effects: inout NodeEffects
-  ) {
-    guard flight == nil, snapshot != nil || journal.needsFlush else { return }
+  /// Writes the journal's batch and begins the sync of it, unless one is under way.
+  mutating func flush(into effects: inout NodeEffects) {
+    guard flight == nil, journal.needsFlush else { return }
+    let removals = journal.takeRemovals()
+    if !removals.isEmpty {
+      effects.background.append(.perform(.removals, removals + [.syncFolder]))
+    }
     let batch = journal.flush()
-    let end = snapshot ?? ([], [])
-    effects.files += batch.writes + end.writes
-    let syncs = batch.syncs + end.syncs
-    guard !syncs.isEmpty else { return }
-    flight = Flight(
-      number: nextSync, last: lastAppended, messages: waiting, finishesSnapshot: snapshot != nil)
+    effects.files += batch.writes
+    guard !batch.syncs.isEmpty else { return }
+    flight = Flight(number: nextSync, last: lastAppended, messages: waiting)
     nextSync += 1
     waiting = []
     lastAppended = nil
-    effects.sync = NodeSync(number: nextSync - 1, files: syncs)
+    effects.sync = NodeSync(number: nextSync - 1, files: batch.syncs)
   }
 
   /// The sync is done: what depended on it.

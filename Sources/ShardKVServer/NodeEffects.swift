@@ -8,27 +8,29 @@ package enum NodeInput: Sendable {
   case link(LinkInput)
   /// The sync with this number, ordered by ``NodeEffects/sync``, is done.
   case synced(UInt64)
-  /// The bytes of a ``NodeEffects/reads`` order.
-  case fileRead(FileRead, bytes: [UInt8])
   /// What is left on the file system of the folder, at least ten times a second while the node
   /// writes or ``Node/watchesDisk``. To be given before the requests that came meanwhile.
   case diskSpace(DiskSpace)
+  /// What came of one of ``NodeEffects/background``.
+  case background(BackgroundResult)
   /// What the process uses, now and then.
   case measured(ProcessMeasure)
   /// Finish what is under way, refuse what is new, hand over, then ask to stop.
   case stop
 }
 
-/// What a node wants done after a turn, in the order of these fields.
+/// What a node wants done after a turn, in the order of these fields; ``files`` and ``sync`` may
+/// also go to another thread together, because nothing that leaves in this turn needs them.
 package struct NodeEffects: Sendable {
-  /// Writes to the journal and other changes of the folder, not yet to be synced.
+  /// Writes to the journal and other changes of the folder, not yet to be synced; never without a
+  /// ``sync``.
   package var files: [FileEffect] = []
   /// What may leave now.
   package var links: [LinkEffect] = []
   /// Make durable, then answer with ``NodeInput/synced(_:)`` at the next turn. At most one.
   package var sync: NodeSync?
-  /// Read and answer with ``NodeInput/fileRead(_:bytes:)`` at the next turn.
-  package var reads: [FileRead] = []
+  /// For the ``BackgroundWorker``, which answers with ``NodeInput/background(_:)``.
+  package var background: [BackgroundOrder] = []
   /// For the log, in the order they happened.
   package var events: [NodeEvent] = []
   /// The node is done: the process ends with this.

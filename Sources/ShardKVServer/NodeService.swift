@@ -9,7 +9,7 @@ import Wire
 /// What a ``Node`` replicates: the controller's machine or a shard group's, and what its leader has
 /// to do besides. A pure value.
 package protocol NodeService: Sendable {
-  associatedtype Machine
+  associatedtype Machine: Sendable
   associatedtype Capture: SnapshotCapture
   associatedtype Restorer: SnapshotRestorer where Restorer.Machine == Machine
 
@@ -38,6 +38,10 @@ package protocol NodeService: Sendable {
   /// An errand came back: the commands to propose.
   mutating func finished(_ errand: Errand, _ outcome: ClerkOutcome) -> [[UInt8]]
 
+  /// Parts of the state that the last command gave up and that take long to free. What is not taken
+  /// is freed by the next command.
+  mutating func takeDiscarded() -> [any Sendable]
+
   /// The state of now, in O(1).
   func capture() -> Capture
   func makeRestorer() -> Restorer
@@ -49,18 +53,6 @@ package protocol NodeService: Sendable {
 
   var configurationNumber: ConfigNumber { get }
   func shardReports() -> [NodeStatus.ShardReport]
-}
-
-/// Gives a captured state section by section: the same bytes on every replica.
-package protocol SnapshotCapture: Sendable {
-  mutating func nextSection() -> [UInt8]?
-}
-
-/// Builds a state from the sections of a snapshot.
-package protocol SnapshotRestorer: Sendable {
-  associatedtype Machine
-  mutating func consume(_ section: [UInt8]) throws(ByteError)
-  func finish() throws(ByteError) -> Machine
 }
 
 /// What applying a command came to.

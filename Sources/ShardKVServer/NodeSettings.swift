@@ -12,15 +12,24 @@ package struct NodeSettings: Sendable {
 
   /// A snapshot is begun when the journal after the last one holds at least this many bytes…
   package var snapshotBytes: UInt64 = 16 << 20
-  /// …and at least this many times the size of the last snapshot.
-  package var snapshotFactor = 1.0
+  /// …and at least this many times the size of the newest snapshot.
+  package var snapshotFactor = 0.25
+  /// The older of two snapshots, and the log that only it needs, goes when the folder would have
+  /// more than this many times the size of the newest…
+  package var folderFactor = 2.25
+  /// …and more than this many times ``snapshotBytes``: little data can well be kept twice.
+  package var folderBytesFactor: UInt64 = 4
+  /// How long no snapshot is begun after the disk had no room for one, and the longest such pause
+  /// when that happens again and again.
+  package var snapshotRetryMilliseconds: ClosedRange<UInt64> = 1_000...30_000
+  /// Sections of a leader's snapshot that may wait to be written; above it the leader is not asked
+  /// for the next one.
+  package var receivedSectionsMax = 8
   /// With fewer bytes free on the file system of the folder the data does not grow; 0: it may take
   /// the last of them. `nil`: 256 MiB, or a twentieth of the file system where that is less.
   package var diskReserveBytes: UInt64?
   /// Kept back in the journal for votes while the file system has next to nothing.
   package var journalReserveBytes = 1 << 20
-  /// Sections of a snapshot written in one turn, so that no turn is long.
-  package var sectionsPerTurn = 1
 
   /// Between two looks for a newer configuration.
   package var pollMilliseconds: UInt64 = 100

@@ -24,6 +24,7 @@ package struct RarePaths: OptionSet, Sendable {
     "impostorDismissed",
     // Full disks.
     "refusedForRoom", "errandPutOffForRoom",
+    "snapshotWithoutRoom", "olderSnapshotDropped", "sectionRepliesHeld",
   ]
 
   private static func bit(_ position: Int) -> RarePaths { RarePaths(rawValue: 1 << position) }
@@ -79,4 +80,10 @@ package struct RarePaths: OptionSet, Sendable {
   static let refusedForRoom = bit(33)
   /// A shard's data was not fetched for the same reason.
   static let errandPutOffForRoom = bit(34)
+  /// The disk was full when a snapshot was written.
+  static let snapshotWithoutRoom = bit(35)
+  /// The second snapshot went because the folder grew too large.
+  static let olderSnapshotDropped = bit(36)
+  /// A leader's sections came faster than they were written.
+  static let sectionRepliesHeld = bit(37)
 }

@@ -198,6 +198,8 @@ package struct ShardGroupService: NodeService {
     return []
   }
 
+  package mutating func takeDiscarded() -> [any Sendable] { machine.takeDiscarded() }
+
   package func capture() -> ShardGroupMachine.Capture { machine.capture() }
 
   package func makeRestorer() -> ShardGroupMachine.Restorer {

@@ -3,14 +3,17 @@ import Journal
 
 /// A replica's data folder on a real file system: carries out the journal's effects.
 ///
-/// It belongs to one thread. While it is open no other process can open it.
+/// It belongs to one thread; another thread of the process has a ``init(besides:)`` of its own.
+/// While it is open no other process can open it.
 package final class Folder {
-  /// Files kept open between effects; the oldest is closed when one more is needed.
-  private static let openFilesMax = 16
+  /// Files kept open between effects; the oldest is closed when one more is needed. Few, because a
+  /// file that another thread removed keeps its room as long as it is open here.
+  private static let openFilesMax = 4
   private static let lockName = "lock"
 
   package let path: String
   private let descriptor: Int32
+  /// -1: somebody else of this process has it.
   private let lock: Int32
   private var files: [(name: String, descriptor: Int32)] = []
 
@@ -42,10 +45,24 @@ package final class Folder {
     }
   }
 
+  /// Opens a folder that this process has locked already, for another of its threads.
+  package init(besides path: String) throws(StorageError) {
+    self.path = path
+    lock = -1
+    descriptor = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw StorageError("open", path) }
+  }
+
   deinit {
-    for file in files { close(file.descriptor) }
-    close(lock)
+    closeFiles()
+    if lock >= 0 { close(lock) }
     close(descriptor)
+  }
+
+  /// Closes the files that are open between effects.
+  package func closeFiles() {
+    for file in files { close(file.descriptor) }
+    files = []
   }
 
   /// Opens a folder for `init`: makes it if it is not there, and refuses one that holds files.
@@ -67,9 +84,13 @@ package final class Folder {
     for effect in effects { try perform(effect) }
   }
 
-  private func perform(_ effect: FileEffect) throws(StorageError) {
+  /// Carries out one effect. After an error the process must stop, unless it is one of
+  /// ``StorageError/isForLackOfRoom``.
+  package func perform(_ effect: FileEffect) throws(StorageError) {
     switch effect {
     case .create(let name):
+      // Another thread may have renamed a file of that name.
+      forget(name)
       try remember(name, open(name, O_RDWR | O_CREAT | O_EXCL))
     case .write(let name, let offset, let bytes):
       try write(bytes, to: name, at: offset)

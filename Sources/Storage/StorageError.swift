@@ -25,6 +25,12 @@ package struct StorageError: Error, Hashable, Sendable, CustomStringConvertible 
     self.reason = reason
   }
 
+  /// The disk was too full to make a file or to write into one. A sync that fails for the same
+  /// reason is no such error: what it was to make durable may be lost.
+  package var isForLackOfRoom: Bool {
+    (code == ENOSPC || code == EDQUOT) && (call == "open" || call == "pwrite" || call == "rename")
+  }
+
   package var description: String {
     code == 0
       ? "\(call) \(file): \(reason)" : "\(call) \(file): \(reason) (error \(code))"

@@ -103,7 +103,12 @@ private let runFlags = [
       + "a read may miss writes."),
   Flag(
     "snapshot-bytes", value: "N", default: "16777216",
-    help: "Bytes of journal after which a snapshot is made."),
+    help: "Bytes of journal after which a snapshot is made, if they are at least a quarter of the "
+      + "last one."),
+  Flag(
+    "sync", value: "WHERE", default: "thread",
+    help: "Where the journal is written and synced: thread, so that a slow disk holds up neither "
+      + "heartbeats nor reads, or loop."),
   Flag(
     "disk-reserve", value: "BYTES",
     help:

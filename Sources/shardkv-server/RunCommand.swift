@@ -28,13 +28,16 @@ func serve(_ command: ParsedCommand) throws {
   try inputOutput { () throws(StorageError) in try folder.perform(recovery.repairs + recovery.syncs)
   }
   log.write(.info, "\(version) is \(describe(identity)) at \(address), process \(getpid())")
+  let syncsInThread = try command.choice("sync", of: ["loop", "thread"]) != "loop"
   do throws(Failure) {
     if identity.group == .none {
       let node = try node(of: ControllerService.self, recovery, folder, settings)
-      try run(Server(node: node, loop: loop, folder: folder, log: log), address)
+      let storage = ServerStorage(folder, syncsInThread: syncsInThread, log)
+      try run(Server(node: node, loop: loop, storage: storage, log: log), address)
     } else {
       let node = try node(of: ShardGroupService.self, recovery, folder, settings)
-      try run(Server(node: node, loop: loop, folder: folder, log: log), address)
+      let storage = ServerStorage(folder, syncsInThread: syncsInThread, log)
+      try run(Server(node: node, loop: loop, storage: storage, log: log), address)
     }
   } catch {
     log.write(.error, error.message)

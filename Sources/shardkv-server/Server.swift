@@ -1,7 +1,7 @@
 import Basics
 import EventLoop
 import Glibc
-import Journal
+import RedisCommands
 import ShardKVServer
 import Storage
 import Wire
@@ -13,11 +13,12 @@ struct Server<Service: NodeService> where Service.Machine: Sendable {
 
   var node: Node<Service>
   let loop: Loop
-  let folder: Folder
+  let storage: ServerStorage
   let log: Log
   private var inputs: [NodeInput] = []
   private var links: [LinkInput] = []
   private var stopAt: UInt64?
+  private var turns = TurnMeasure()
   /// When the node is told again what the process uses.
   private var measureAt: UInt64 = 0
   private static var measureNanoseconds: UInt64 { 1_000 * nanosecondsPerMillisecond }
@@ -27,34 +28,35 @@ struct Server<Service: NodeService> where Service.Machine: Sendable {
   private static var lookAtDiskNanoseconds: UInt64 { 100 * nanosecondsPerMillisecond }
   private static var lookAtDiskBytes: Int { 1 << 20 }
 
-  init(node: Node<Service>, loop: Loop, folder: Folder, log: Log) {
+  init(node: Node<Service>, loop: Loop, storage: ServerStorage, log: Log) {
     self.node = node
     self.loop = loop
-    self.folder = folder
+    self.storage = storage
     self.log = log
+    loop.watch(storage.wakeup)
   }
 
   /// Turns until the node is done. Throws when the disk fails: nothing has been sent after it then.
   mutating func run() throws(StorageError) -> NodeStop {
     while true {
       takeInputs()
-      let effects = node.turn(Loop.now(), inputs)
+      var effects = node.turn(Loop.now(), inputs)
       inputs.removeAll(keepingCapacity: true)
-      // The records of this turn are written before anything is sent, so that a disk that fails
-      // here leaves nothing said that is not written.
-      try folder.perform(effects.files)
+      // On the loop the records of this turn are written before anything is sent, so that a disk
+      // that fails here leaves nothing said that is not written. A thread may write them later:
+      // what leaves now promises nothing, and what does waits for the receipt, which never comes
+      // when the thread fails.
+      try storage.write(effects)
       for case .write(_, _, let bytes) in effects.files { writtenBytes += bytes.count }
       // What need not wait for the disk leaves before the sync, so that the others sync meanwhile.
       loop.perform(effects.links)
       loop.flush()
       log.write(effects.events)
-      // What waits for the disk is decided in the next turn, which the receipt makes immediate: the
+      // What waits for the disk is decided in a later turn, which the receipt makes immediate: the
       // receipt is an input like any other.
-      if let sync = effects.sync {
-        try folder.perform(sync.files)
-        inputs.append(.synced(sync.number))
-      }
-      for read in effects.reads { inputs.append(.fileRead(read, bytes: try folder.read(read))) }
+      if let number = try storage.sync(effects) { inputs.append(.synced(number)) }
+      storage.order(&effects.background)
+      turns.note(since: loop.wokeAt)
       if let stop = effects.stop { return finish(stop) }
       if let stopAt, Loop.now().monotonic >= stopAt {
         log.write(.warning, "stopping without having finished what was under way")
@@ -75,16 +77,20 @@ struct Server<Service: NodeService> where Service.Machine: Sendable {
       stopAt = Loop.now().monotonic + Self.stopNanoseconds
       inputs.append(.stop)
     }
+    // What came from threads is of before this wait's mail.
+    inputs += storage.takeResults()
     let now = Loop.now().monotonic
     if now >= lookAtDiskAt || writtenBytes >= Self.lookAtDiskBytes {
       lookAtDiskAt = now + Self.lookAtDiskNanoseconds
       writtenBytes = 0
-      if let space = folder.space() { inputs.append(.diskSpace(space)) }
+      if let space = storage.space() { inputs.append(.diskSpace(space)) }
     }
     for link in links { inputs.append(.link(link)) }
     if now >= measureAt {
       measureAt = now + Self.measureNanoseconds
-      inputs.append(.measured(.current()))
+      var measure = ProcessMeasure.current()
+      (measure.longestTurnMicroseconds, measure.longestRecentTurnMicroseconds) = turns.next()
+      inputs.append(.measured(measure))
     }
     links.removeAll(keepingCapacity: true)
   }
@@ -98,5 +104,31 @@ struct Server<Service: NodeService> where Service.Machine: Sendable {
     }
     log.write(.info, "stopped")
     return stop
+  }
+}
+
+/// How long the loop was away from its sockets, by turns.
+private struct TurnMeasure {
+  /// What is recent: so many seconds, the one under way included.
+  private static let secondsMax = 60
+
+  private var longest: UInt64 = 0
+  /// The longest turn of each of the last seconds, the present one last.
+  private var recent: [UInt64] = [0]
+
+  /// A turn ends that began then, monotonic nanoseconds.
+  mutating func note(since start: UInt64) {
+    let now = Loop.now().monotonic
+    let microseconds = (now - min(start, now)) / 1_000
+    longest = max(longest, microseconds)
+    recent[recent.count - 1] = max(recent[recent.count - 1], microseconds)
+  }
+
+  /// The longest turn ever and the longest recent one, in microseconds; begins another second.
+  mutating func next() -> (UInt64, UInt64) {
+    let most = recent.max() ?? 0
+    recent.append(0)
+    if recent.count > Self.secondsMax { recent.removeFirst() }
+    return (longest, most)
   }
 }

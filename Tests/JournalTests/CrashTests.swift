@@ -38,6 +38,7 @@ private struct Life {
   var written = Model()
   var snapshot = EntryID.zero
   var pendingSnapshot: EntryID?
+  var writtenSnapshot: WrittenSnapshot?
   var crashes = 0
   var term: UInt64 = 1
 
@@ -107,13 +108,15 @@ private struct Life {
   }
 
   private mutating func writeSnapshot(_ metadata: SnapshotMetadata) throws -> Bool {
-    var effects = journal.beginSnapshot(metadata)
+    var writer = journal.snapshotWriter(metadata)
+    var effects = [writer.create()] + writer.begin()
     for number in 0..<generator.next(in: 0...3) {
-      effects += journal.addSection([UInt8](repeating: UInt8(number), count: 300 * number))
+      effects += writer.add([UInt8](repeating: UInt8(number), count: 300 * number))
     }
-    let (writes, syncs) = journal.finishSnapshot()
+    effects += writer.finish()
     pendingSnapshot = metadata.last
-    if try performOrCrash(effects + writes + syncs) { return true }
+    if try performOrCrash(effects) { return true }
+    writtenSnapshot = writer.written
     pendingSnapshot = nil
     snapshot = metadata.last
     return false
@@ -129,15 +132,21 @@ private struct Life {
       return true
     }
     let retained = LogIndex(last.index.rawValue - min(last.index.rawValue - 1, 3))
-    try disk.perform(journal.snapshotIsDurable(retainLogFrom: retained))
+    noteSnapshot(retainLogFrom: retained)
     return false
+  }
+
+  private mutating func noteSnapshot(retainLogFrom: LogIndex) {
+    guard let writtenSnapshot else { return }
+    journal.snapshotIsDurable(writtenSnapshot, retainLogFrom: retainLogFrom)
+    if generator.chance(0.2) { _ = journal.dropOlderSnapshots(retainLogFrom: retainLogFrom) }
   }
 
   private mutating func receiveSnapshot() throws -> Bool {
     term += 1
     let index = max(snapshot.index, written.last.index).rawValue + UInt64(generator.next(in: 1...9))
     if try writeSnapshot(snapshotMetadata(index, term: term)) { return true }
-    try disk.perform(journal.snapshotIsDurable(retainLogFrom: snapshot.index.next))
+    noteSnapshot(retainLogFrom: snapshot.index.next)
     journal.resetLog(to: snapshot)
     written.base = snapshot
     written.entries = []

@@ -66,11 +66,10 @@ extension SimulatedDisk {
     _ journal: inout Journal, _ metadata: SnapshotMetadata, sections: [[UInt8]],
     retainLogFrom: LogIndex
   ) throws {
-    try perform(journal.beginSnapshot(metadata))
-    for section in sections { try perform(journal.addSection(section)) }
-    let (writes, syncs) = journal.finishSnapshot()
-    try perform(writes)
-    try perform(syncs)
-    try perform(journal.snapshotIsDurable(retainLogFrom: retainLogFrom))
+    var writer = journal.snapshotWriter(metadata)
+    try perform([writer.create()] + writer.begin())
+    for section in sections { try perform(writer.add(section)) }
+    try perform(writer.finish())
+    journal.snapshotIsDurable(writer.written, retainLogFrom: retainLogFrom)
   }
 }

@@ -114,14 +114,14 @@ import Testing
   @Test func anAbandonedSnapshotLeavesNothing() throws {
     var (disk, journal) = try filled(5)
     let before = disk.fileNames
-    try disk.perform(journal.beginSnapshot(snapshotMetadata(4, term: 1)))
-    try disk.perform(journal.addSection([1]))
+    var writer = journal.snapshotWriter(snapshotMetadata(4, term: 1))
+    try disk.perform([writer.create()] + writer.begin())
+    try disk.perform(writer.add([1]))
     var crashed = disk.afterLosingEverythingUnsynced()
     try crashed.perform(try crashed.recovered().repairs)
     #expect(crashed.fileNames == before)
-    try disk.perform(journal.abandonSnapshot())
+    try disk.perform([writer.abandon()])
     #expect(disk.fileNames == before)
-    #expect(journal.abandonSnapshot().isEmpty)
   }
 
   /// A million writes of 256 bytes with a snapshot every 16 MiB stay within 64 MiB, here with all

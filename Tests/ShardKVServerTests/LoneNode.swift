@@ -21,6 +21,11 @@ struct LoneNode<Service: NodeService> where Service.Machine: Sendable {
   /// The connections that it opened last, by address.
   private(set) var opened: [String: ConnectionID] = [:]
   private(set) var largestTurnBytes = 0
+  private var background = BackgroundWorker()
+  /// What is done beside the journal comes to nothing for now.
+  var holdsBackground = false
+  /// There is no room for what is done beside the journal.
+  var isFull = false
 
   static func address(_ replica: UInt64) -> ReplicaAddress {
     ReplicaAddress(
@@ -67,10 +72,31 @@ struct LoneNode<Service: NodeService> where Service.Machine: Sendable {
         files.perform(sync.files)
         pending.append(.synced(sync.number))
       }
-      for read in effects.reads { pending.append(.fileRead(read, bytes: files.read(read))) }
+      background.take(effects.background, now: now.monotonic)
+      pending += work()
       stop = stop ?? effects.stop
       events += effects.events
     } while !pending.isEmpty || node.nextDeadline <= now.monotonic
+  }
+
+  /// Does at once what the node ordered beside the journal, unless the test holds it up.
+  private mutating func work() -> [NodeInput] {
+    var time = now.monotonic
+    while !holdsBackground {
+      switch background.next(now: time) {
+      case .perform(let effect):
+        if isFull, MemoryFolder.grows(effect) {
+          background.performed(.noRoom, now: time)
+        } else {
+          files.perform([effect])
+          background.performed(.done, now: time)
+        }
+      case .read(let read): background.wasRead(files.read(read), now: time)
+      case .wait(let later): time = max(time + 1, later)
+      case .idle: return background.takeResults().map { .background($0) }
+      }
+    }
+    return []
   }
 
   private mutating func carryOut(_ link: LinkEffect) {
@@ -171,6 +197,14 @@ struct MemoryFolder: Sendable {
       case .remove(let name): files[name] = nil
       case .sync, .syncFolder: break
       }
+    }
+  }
+
+  /// A full disk refuses it.
+  static func grows(_ effect: FileEffect) -> Bool {
+    switch effect {
+    case .create, .write: true
+    case .truncate, .sync, .rename, .remove, .syncFolder: false
     }
   }
 

@@ -46,6 +46,49 @@ struct LoneNodeTests {
     #expect(node.node.service.stateHash() == before.node.service.stateHash())
   }
 
+  /// Nothing waits for a snapshot: not the writes after its capture, and not the next one's turn.
+  @Test func writesGoOnWhileASnapshotIsWritten() throws {
+    var settings = NodeSettings()
+    settings.snapshotBytes = 1
+    settings.snapshotFactor = 0
+    var node = try LoneNode<ControllerService>(group: 0, settings: settings)
+    node.holdsBackground = true
+    node.pass(milliseconds: 2_000)
+    let client = try node.client(1)
+    #expect(try node.ask(.register(GroupID(5), record), on: client) == .done(ConfigNumber(0)))
+    #expect(try node.ask(.register(GroupID(6), record), on: client) == .done(ConfigNumber(0)))
+    #expect(node.node.counters.snapshotsMade == 0)
+    #expect(!node.files.files.keys.contains { $0.hasPrefix("snap-") })
+    let applied = node.node.applied
+    node.holdsBackground = false
+    node.pass(milliseconds: 100)
+    #expect(node.node.counters.snapshotsMade > 0 && node.node.applied >= applied)
+    let after = try LoneNode<ControllerService>(node.files, settings: settings)
+    #expect(after.node.raft.lastIndex == node.node.raft.lastIndex)
+  }
+
+  @Test func aFullDiskStopsNoNodeAndSnapshotsAreTriedAgain() throws {
+    var settings = NodeSettings()
+    settings.snapshotBytes = 1
+    settings.snapshotFactor = 0
+    settings.snapshotRetryMilliseconds = 1_000...4_000
+    var node = try LoneNode<ControllerService>(group: 0, settings: settings)
+    node.isFull = true
+    node.pass(milliseconds: 2_000)
+    let client = try node.client(1)
+    #expect(try node.ask(.register(GroupID(5), record), on: client) == .done(ConfigNumber(0)))
+    node.pass(milliseconds: 20_000)
+    // After 1, 2, 4, 4 … s.
+    let given = node.node.counters.snapshotsWithoutRoom
+    #expect(5...8 ~= given)
+    #expect(node.stop == nil && node.node.counters.snapshotsMade == 0)
+    #expect(!node.files.files.keys.contains { $0.hasPrefix("snap-") })
+    #expect(node.events.filter { $0.message.contains("the disk is full") }.count == Int(given))
+    node.isFull = false
+    node.pass(milliseconds: 4_100)
+    #expect(node.node.counters.snapshotsMade > 0)
+  }
+
   @Test func restartFromASnapshotIsTheSame() throws {
     var settings = NodeSettings()
     settings.snapshotBytes = 1

@@ -19,6 +19,10 @@ package struct ProcessMeasure: Hashable, Sendable {
   package var machineMemory: Int64 = 0
   package var systemSeconds = 0.0
   package var userSeconds = 0.0
+  /// The longest that the loop was ever busy without looking at its sockets, and the longest of the
+  /// last minute.
+  package var longestTurnMicroseconds: UInt64 = 0
+  package var longestRecentTurnMicroseconds: UInt64 = 0
 
   package init() {}
 }

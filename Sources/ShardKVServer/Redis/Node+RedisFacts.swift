@@ -88,7 +88,7 @@ extension Node {
     facts.bytesIn = redis.counters.bytesIn
     facts.bytesOut = redis.counters.bytesOut
     facts.protocolErrors = redis.counters.protocolErrors
-    facts.isSnapshotUnderWay = capture != nil
+    facts.isSnapshotUnderWay = disk.isWritingOwn
     facts.replication = replicationFacts
     facts.disk = diskReport.map {
       InfoFacts.Disk(

@@ -29,8 +29,10 @@ package final class SimulatedHost {
 
   /// The power is cut while the next sync is under way.
   package var losesPowerInNextSync = false
-  /// The next read takes so many nanoseconds, and the process waits for it.
-  package var readStall = 0
+  /// The next step of the background takes at least so many nanoseconds.
+  package var backgroundStall = 0
+  /// The power is cut while the next step of the background is under way.
+  package var losesPowerInBackground = false
   /// Its disk changed by itself: it may refuse to start or stop itself.
   package internal(set) var isDamaged = false
   /// It found the damage and stays down for good.
@@ -52,7 +54,10 @@ package final class SimulatedHost {
   @exclusivity(unchecked) var timerAt: UInt64?
   /// No turn begins before: the one before, or its sync, still runs.
   @exclusivity(unchecked) var busyUntil: UInt64 = 0
-  @exclusivity(unchecked) var sync: NodeSync?
+  /// What the journal's sync will do, and what is written with it if it is in a thread.
+  @exclusivity(unchecked) var sync: FileBatch?
+  /// The other thread of a node.
+  @exclusivity(unchecked) var background = SimulatedBackground()
   /// The virtual second of the last turn, and the turns in it.
   @exclusivity(unchecked) var turnSecond: UInt64 = 0
   @exclusivity(unchecked) var turnsInSecond = 0

@@ -12,5 +12,6 @@ extension Simulator {
     host.isPaused = false
     host.isMailSplit = splitsMailAfterPauses
     scheduleTurn(host)
+    resumeBackground(host)
   }
 }

@@ -32,6 +32,7 @@ package final class Simulator {
     case turn(host: Int, incarnation: Int)
     case timer(host: Int, incarnation: Int)
     case synced(host: Int, incarnation: Int)
+    case background(host: Int, incarnation: Int)
     case call(() -> Void)
   }
 
@@ -39,6 +40,8 @@ package final class Simulator {
   package struct Timing: Sendable {
     package var turn = 10_000...40_000
     package var sync = 200_000...2_000_000
+    /// One step of what is done beside the journal.
+    package var background = 20_000...1_000_000
     package init() {}
   }
 
@@ -63,6 +66,8 @@ package final class Simulator {
   @exclusivity(unchecked) package var didTurn: ((SimulatedHost, NodeEffects) -> Void)?
   /// Called when the power of a host with ``SimulatedHost/losesPowerInNextSync`` is to be cut.
   package var powerCutInSync: ((SimulatedHost) -> Void)?
+  /// The journal is written and synced in a thread, so that turns go on meanwhile.
+  package var syncsInThread = false
   /// A process that was stopped finds a part of its mail in its first turn, and the rest later.
   package var splitsMailAfterPauses = false
   /// Called when a process has ended because it was asked to.
@@ -95,6 +100,7 @@ package final class Simulator {
     let index = network.addHost(address: address)
     let host = SimulatedHost(index: index, name: name, address: address, boot: boot)
     host.clock.bootOffset = UInt64(generator.next(in: 1...1_000_000)) * 1_000_000
+    host.background.generator = SeededGenerator(seed: host.clock.bootOffset ^ UInt64(index))
     hosts.append(host)
     return host
   }
@@ -143,6 +149,10 @@ package final class Simulator {
       let host = hosts[index]
       guard host.incarnation == incarnation else { break }
       finishSync(host)
+    case .background(let index, let incarnation):
+      let host = hosts[index]
+      guard host.incarnation == incarnation else { break }
+      continueBackground(host)
     case .call(let action):
       action()
     }
@@ -164,14 +174,20 @@ package final class Simulator {
   }
 
   func scheduleTurn(_ host: SimulatedHost) {
-    guard !host.isTurnScheduled, host.isUp, !host.isPaused, host.sync == nil else { return }
+    guard !host.isTurnScheduled, host.isUp, !host.isPaused, !waitsForSync(host) else { return }
     host.isTurnScheduled = true
     queue.add(
       .turn(host: host.index, incarnation: host.incarnation), at: max(now, host.busyUntil))
   }
 
+  func scheduleBackground(_ host: SimulatedHost, at time: UInt64) {
+    queue.add(.background(host: host.index, incarnation: host.incarnation), at: time)
+  }
+
+  private func waitsForSync(_ host: SimulatedHost) -> Bool { host.sync != nil && !syncsInThread }
+
   private func runTurn(_ host: SimulatedHost) {
-    guard let process = host.process, !host.isPaused, host.sync == nil else { return }
+    guard let process = host.process, !host.isPaused, !waitsForSync(host) else { return }
     let inputs = host.takeMail(&generator)
     turnCount += 1
     noteTurn(of: host)
@@ -200,7 +216,9 @@ package final class Simulator {
 
   private func carryOut(_ effects: NodeEffects, of host: SimulatedHost) {
     for event in effects.events { trace("\(host.name) [\(event.level)] \(event.message)") }
-    for effect in effects.files { guard execute(effect, on: host) else { return } }
+    if !syncsInThread {
+      for effect in effects.files { guard execute(effect, on: host) else { return } }
+    }
     for effect in effects.links {
       if case .send(_, let bytes) = effect {
         mix(UInt64(CRC32C.checksum(bytes)) | UInt64(bytes.count) << 32)
@@ -208,15 +226,11 @@ package final class Simulator {
       network.perform(effect, from: host.index, now: now)
     }
     collectFromNetwork()
-    if !effects.reads.isEmpty { stallRead(of: host) }
-    for order in effects.reads {
-      do {
-        host.inbox.append(.fileRead(order, bytes: try host.disk.read(order)))
-      } catch {
-        fail(.wrongResult, "\(host.name): \(error)")
-      }
+    if let sync = effects.sync {
+      let written = syncsInThread ? effects.files : []
+      startSync(FileBatch(number: sync.number, effects: written + sync.files), on: host)
     }
-    if let sync = effects.sync { startSync(sync, on: host) }
+    if !effects.background.isEmpty { order(effects.background, of: host) }
     switch effects.stop {
     case nil: break
     case .drained:
@@ -258,20 +272,13 @@ package final class Simulator {
     return false
   }
 
-  private func stallRead(of host: SimulatedHost) {
-    guard host.readStall > 0 else { return }
-    diskCounters.readStalls += 1
-    host.busyUntil = max(host.busyUntil, now + UInt64(host.readStall))
-    host.readStall = 0
-  }
-
   private func giveUp(_ host: SimulatedHost, _ reason: String) {
     trace("\(host.name) refuses to go on with its disk: \(reason)")
     diskCounters.refusals += 1
     host.isGivenUp = true
   }
 
-  private func startSync(_ sync: NodeSync, on host: SimulatedHost) {
+  private func startSync(_ sync: FileBatch, on host: SimulatedHost) {
     host.sync = sync
     let duration = max(generator.next(in: timing.sync), host.syncStall)
     host.syncStall = 0
@@ -288,16 +295,17 @@ package final class Simulator {
 
   private func finishSync(_ host: SimulatedHost) {
     guard let sync = host.sync else { return }
-    if host.failsNextSync {
-      host.failsNextSync = false
-      trace("\(host.name) fails to sync and ends")
-      crash(host, losesUnsynced: true, silently: false)
-      return
-    }
+    if host.failsNextSync { return failSync(of: host) }
     host.sync = nil
-    for effect in sync.files { execute(effect, on: host) }
+    for effect in sync.effects { guard execute(effect, on: host) else { return } }
     host.inbox.append(.synced(sync.number))
     scheduleTurn(host)
+  }
+
+  func failSync(of host: SimulatedHost) {
+    host.failsNextSync = false
+    trace("\(host.name) fails to sync and ends")
+    crash(host, losesUnsynced: true, silently: false)
   }
 
   private func setTimer(_ host: SimulatedHost) {
@@ -337,7 +345,6 @@ package final class Simulator {
       network.start(host.index)
       restarts += 1
       trace("\(host.name) starts")
-      stallRead(of: host)
       scheduleTurn(host)
     } catch let refusal as SimulatedDisk.Refusal where refusal.isForLackOfRoom {
       diskCounters.fullStops += 1
@@ -368,10 +375,11 @@ package final class Simulator {
     crashes += 1
     mix(UInt64(host.index) << 8 | (losesUnsynced ? 1 : 0))
     if let sync = host.sync {
-      for effect in sync.files.prefix(generator.next(in: 0...sync.files.count)) {
-        execute(effect, on: host)
+      for effect in sync.effects.prefix(generator.next(in: 0...sync.effects.count)) {
+        do { try host.disk.execute(effect) } catch { break }
       }
     }
+    endBackground(of: host)
     if losesUnsynced { host.disk.crash(&generator) }
     host.process = nil
     host.sync = nil

@@ -29,8 +29,8 @@ extension Nemesis {
     }
   }
 
-  func stallRead() {
-    victim().readStall = generator.next(in: 500...5_000) * Int(nanosecondsPerMillisecond)
+  func stallBackground() {
+    victim().backgroundStall = generator.next(in: 500...5_000) * Int(nanosecondsPerMillisecond)
   }
 
   /// Bits change under a process that is down: it may not come back. At most one in a group, and in

@@ -85,7 +85,8 @@ extension Nemesis {
     host.failsNextSync = false
     host.losesPowerInNextSync = false
     host.syncStall = 0
-    host.readStall = 0
+    host.backgroundStall = 0
+    host.losesPowerInBackground = false
     if host.disk.capacity != nil { simulator.leaveRoom(nil, on: host) }
     simulator.resume(host)
     simulator.start(host)

@@ -42,6 +42,7 @@ package final class Nemesis {
   package func begin() {
     simulator.changeNetwork { $0.conditions = options.conditions }
     simulator.timing.sync = options.sync
+    simulator.timing.background = options.background
     simulator.splitsMailAfterPauses = options.splitsMail
     simulator.powerCutInSync = { [unowned self] host in
       if isActive { crash(host, losesPower: true) }
@@ -54,7 +55,7 @@ package final class Nemesis {
     every(options.syncStallPause) { $0.stallSync() }
     every(options.syncFailurePause) { $0.failSync() }
     every(options.fullDiskPause) { $0.fillDisk() }
-    every(options.readStallPause) { $0.stallRead() }
+    every(options.backgroundStallPause) { $0.stallBackground() }
     every(options.damagePause) { $0.damageDisk() }
     every(options.graphPause) { $0.drawGraph() }
     every(options.flapPause) { $0.flap() }
@@ -141,7 +142,13 @@ package final class Nemesis {
   private func crashOne() {
     let host = victim()
     if generator.chance(options.powerCutShare / 2) {
-      host.losesPowerInNextSync = true
+      let isInBackground =
+        options.backgroundCutShare > 0 && generator.chance(options.backgroundCutShare)
+      if isInBackground {
+        host.losesPowerInBackground = true
+      } else {
+        host.losesPowerInNextSync = true
+      }
     } else {
       crash(host)
     }

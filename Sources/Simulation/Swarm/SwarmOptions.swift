@@ -1,6 +1,7 @@
 import Basics
 import Sessions
 import ShardKV
+import ShardKVServer
 import ShardMap
 
 /// What one seed's run is like. Every seed draws its own mixture, and most leave most faults out:
@@ -45,7 +46,7 @@ package struct SwarmOptions: Sendable {
   package var fullDiskPause = 0
   /// Milliseconds that a disk stays full.
   package var fullDiskTime = 200...5_000
-  package var readStallPause = 0
+  package var backgroundStallPause = 0
   package var damagePause = 0
   /// Between two random graphs of open and closed ways.
   package var graphPause = 0
@@ -126,6 +127,16 @@ package struct SwarmOptions: Sendable {
   /// Between two disks that turn out to have put a write at a wrong place.
   package var misdirectPause = 0
 
+  /// The journal is written and synced in a thread.
+  package var syncsInThread = false
+  /// Nanoseconds of one step beside the journal.
+  package var background = 20_000...1_000_000
+  /// The part of the power cuts during a sync that come while the background writes instead.
+  package var backgroundCutShare = 0.0
+  /// Two snapshots are kept however large the folder is.
+  package var keepsTwoSnapshots = false
+  package var receivedSectionsMax = NodeSettings().receivedSectionsMax
+
   package init(seed: UInt64, seconds: Int = 60, bugs: PlantedBugs = []) {
     self.seed = seed
     self.seconds = seconds
@@ -138,6 +149,16 @@ package struct SwarmOptions: Sendable {
     drawMembers(&generator)
     drawExtremes(&generator)
     drawStrains(&generator)
+    drawThreads(&generator)
+  }
+
+  private mutating func drawThreads(_ generator: inout SeededGenerator) {
+    syncsInThread = generator.chance(0.5)
+    background =
+      [1_000...10_000, 20_000...1_000_000, 1_000_000...20_000_000][generator.next(in: 0..<3)]
+    backgroundCutShare = generator.chance(0.5) ? 0.5 : 0
+    keepsTwoSnapshots = generator.chance(0.5)
+    if generator.chance(0.3) { receivedSectionsMax = 1 }
   }
 
   private mutating func drawStrains(_ generator: inout SeededGenerator) {
@@ -258,7 +279,7 @@ package struct SwarmOptions: Sendable {
     syncStallPause = pause(&generator, 0.3, 1_000...10_000)
     syncFailurePause = pause(&generator, 0.2, 5_000...20_000)
     fullDiskPause = pause(&generator, 0.25, 3_000...15_000)
-    readStallPause = pause(&generator, 0.25, 500...5_000)
+    backgroundStallPause = pause(&generator, 0.25, 500...5_000)
     damagePause = pause(&generator, 0.15, 5_000...30_000)
     graphPause = pause(&generator, 0.3, 1_000...10_000)
     flapPause = pause(&generator, 0.3, 1_000...10_000)
@@ -306,7 +327,7 @@ extension SwarmOptions: CustomStringConvertible {
       \(every("stop", stopPause))\(every("clockStep", clockStepPause)) \
       drift=\(driftPPM)ppm\(every("syncStall", syncStallPause))\
       \(every("syncFailure", syncFailurePause))\(every("fullDisk", fullDiskPause))\
-      \(every("readStall", readStallPause))\(every("damage", damagePause))\
+      \(every("backgroundStall", backgroundStallPause))\(every("damage", damagePause))\
       \(every("graph", graphPause))\(every("flap", flapPause))\
       \(every("control", controlPause)) core=\(healsCore) \
       lease=\(leaseReads ? "\(clockDriftPercentMax)%" : "no") anywhere=\(anywhereClients) \
@@ -316,7 +337,10 @@ extension SwarmOptions: CustomStringConvertible {
       piece=\(pieceBytes)B retained=\(retainedEntries) sessions=\(sessionsMax) \
       idle=\(sessionIdleMilliseconds)ms oneShard=\(movesOneShard) losesGroup=\(losesGroup) \
       candidateStrike=\(candidateStrikeChance) patient=\(patientClients) \
-      slowLeaders=\(slowsLeaders) doubles=\(doublesBlunders)\(every("rival", rivalPause))
+      slowLeaders=\(slowsLeaders) doubles=\(doublesBlunders)\(every("rival", rivalPause)) \
+      sync=\(syncsInThread ? "thread" : "loop") background=\(background)ns \
+      backgroundCuts=\(backgroundCutShare) twoSnapshots=\(keepsTwoSnapshots) \
+      sectionsWaiting=\(receivedSectionsMax)
       """
   }
 

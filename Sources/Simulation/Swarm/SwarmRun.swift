@@ -41,6 +41,7 @@ package final class SwarmRun {
     cluster = SimulatedCluster(
       plan: Self.plan(options), settings: Self.settings(options), seed: generator.next())
     cluster.simulator.tracer = tracer
+    cluster.simulator.syncsInThread = options.syncsInThread
     nemesis = Nemesis(cluster, options, seed: generator.next())
     administrator = SwarmAdministrator(cluster, options, generator: generator.fork())
     for number in 1...options.clients {
@@ -83,6 +84,8 @@ package final class SwarmRun {
     settings.shardGroup.pieceBytesMin = options.pieceBytes
     settings.shardGroup.sessions.sessionsMax = options.sessionsMax
     settings.shardGroup.sessions.idleMilliseconds = options.sessionIdleMilliseconds
+    settings.receivedSectionsMax = options.receivedSectionsMax
+    if options.keepsTwoSnapshots { settings.folderFactor = .infinity }
     settings.bugs = options.bugs
     return settings
   }

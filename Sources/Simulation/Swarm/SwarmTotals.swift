@@ -57,7 +57,7 @@ package struct SwarmTotals: Sendable {
       ("corruptedFrames", \.network.corrupted), ("splitDeliveries", \.network.split),
       ("cutOffDeliveries", \.network.cutOff), ("linkGraphs", \.faults.graphs),
       ("flappingLinks", \.faults.flaps), ("driftingClocks", \.faults.drifts),
-      ("fullDiskStops", \.disks.fullStops), ("readStalls", \.disks.readStalls),
+      ("fullDiskStops", \.disks.fullStops), ("backgroundStalls", \.disks.backgroundStalls),
       ("damagedDisks", \.disks.damages), ("refusedDisks", \.disks.refusals),
       ("healedCores", \.cores), ("repeatedChunks", \.repeatedChunks),
     ] + memberFields

@@ -1,0 +1,16 @@
+import Basics
+
+/// Gives a captured state section by section: the same bytes on every replica.
+package protocol SnapshotCapture: Sendable {
+  /// The next section; `nil` after the last.
+  mutating func nextSection() -> [UInt8]?
+}
+
+/// Builds a state from the sections of a snapshot.
+package protocol SnapshotRestorer: Sendable {
+  associatedtype Machine: Sendable
+  /// Reads the next section; throws when it is none that ``SnapshotCapture`` gives.
+  mutating func consume(_ section: [UInt8]) throws(ByteError)
+  /// The state; throws when sections are missing.
+  func finish() throws(ByteError) -> Machine
+}

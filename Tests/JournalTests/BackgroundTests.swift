@@ -1,0 +1,219 @@
+import Basics
+import Journal
+import Raft
+import Simulation
+import Testing
+
+/// What is written beside the journal, step by step.
+@Suite struct BackgroundTests {
+  /// Sections that were thought of before.
+  private struct Sections: SnapshotCapture {
+    var left: [[UInt8]]
+    mutating func nextSection() -> [UInt8]? { left.isEmpty ? nil : left.removeFirst() }
+  }
+
+  /// Takes sections that do not begin with 99.
+  private struct Collector: SnapshotRestorer {
+    var sections: [[UInt8]] = []
+    mutating func consume(_ section: [UInt8]) throws(ByteError) {
+      guard section.first != 99 else { throw .malformed(field: "section", offset: 0) }
+      sections.append(section)
+    }
+    func finish() throws(ByteError) -> [[UInt8]] { sections }
+  }
+
+  /// A folder, its journal and a worker, with a clock that goes on by one with each step.
+  private struct Stage {
+    var disk: SimulatedDisk
+    var journal: Journal
+    var worker = BackgroundWorker()
+    var time: UInt64 = 1_000
+    var results: [BackgroundResult] = []
+
+    init() throws {
+      disk = try SimulatedDisk.formatted()
+      journal = try disk.recovered().journal
+      for index in 1...8 as ClosedRange<UInt64> {
+        journal.append(hardState: nil, entries: [entry(index, term: 1)])
+        try disk.flush(&journal)
+      }
+    }
+
+    mutating func order(_ orders: BackgroundOrder...) { worker.take(orders, now: time) }
+
+    /// Carries out the next step; false when there is none.
+    mutating func step() throws -> Bool {
+      time += 1
+      let step = worker.next(now: time)
+      defer { results += worker.takeResults() }
+      switch step {
+      case .perform(let effect):
+        do {
+          try disk.execute(effect)
+          worker.performed(.done, now: time)
+        } catch  where error.isForLackOfRoom {
+          worker.performed(.noRoom, now: time)
+        }
+      case .read(let place): worker.wasRead(try disk.read(place), now: time)
+      case .wait(let later): time = max(time, later)
+      case .idle: return false
+      }
+      return true
+    }
+
+    mutating func run(steps: Int = .max) throws -> Int {
+      var count = 0
+      while count < steps, try step() { count += 1 }
+      return count
+    }
+
+    mutating func orderOwn(_ index: UInt64, sections: [[UInt8]] = [[1], [2, 2], [3]]) {
+      order(
+        .write(
+          journal.snapshotWriter(snapshotMetadata(index, term: 1)), Sections(left: sections)))
+    }
+
+    /// What a process finds that starts now.
+    func newestAfterPowerCut() throws -> LogIndex? {
+      try disk.afterLosingEverythingUnsynced().recovered().state.snapshot?.last.index
+    }
+
+    var temporary: [String] { disk.fileNames.filter { $0.hasSuffix(".tmp") } }
+  }
+
+  @Test func aPowerCutAtAnyStepLeavesTheOldSnapshotOrTheNew() throws {
+    var stage = try Stage()
+    stage.orderOwn(4)
+    _ = try stage.run()
+    guard case .written(let first)? = stage.results.first else {
+      Issue.record("not written")
+      return
+    }
+    stage.journal.snapshotIsDurable(first, retainLogFrom: LogIndex(5))
+    try stage.disk.flush(&stage.journal)
+    stage.results = []
+    stage.orderOwn(7)
+    var seen: [LogIndex?] = [try stage.newestAfterPowerCut()]
+    while try stage.step() {
+      let newest = try stage.newestAfterPowerCut()
+      #expect(newest == LogIndex(4) || newest == LogIndex(7))
+      if case .written? = stage.results.first { #expect(newest == LogIndex(7)) }
+      if seen.last != newest { seen.append(newest) }
+      var torn = stage.disk
+      var generator = SeededGenerator(seed: stage.time)
+      torn.crash(&generator)
+      _ = try torn.recovered()
+    }
+    #expect(seen == [LogIndex(4), LogIndex(7)])
+    #expect(stage.results.count == 1)
+  }
+
+  @Test func aFullDiskEndsTheSnapshotAndLeavesNothing() throws {
+    var whole = try Stage()
+    whole.orderOwn(4)
+    let count = try whole.run()
+    for steps in 0..<count {
+      var stage = try Stage()
+      let before = stage.disk.fileNames
+      stage.orderOwn(4)
+      _ = try stage.run(steps: steps)
+      stage.disk.capacity = stage.disk.totalBytes
+      _ = try stage.run()
+      if case .written? = stage.results.last { continue }
+      guard case .noRoom(let id)? = stage.results.last else {
+        Issue.record("nothing was said after \(steps) steps")
+        return
+      }
+      #expect(id.index == LogIndex(4) && stage.results.count == 1)
+      #expect(stage.disk.fileNames == before)
+      stage.disk.capacity = nil
+      stage.orderOwn(4)
+      _ = try stage.run()
+      guard case .written? = stage.results.last else {
+        Issue.record("not written when there was room")
+        return
+      }
+    }
+  }
+
+  @Test func whatIsGivenUpLeavesNothingUnlessOnlyItsEndIsMissing() throws {
+    var whole = try Stage()
+    whole.orderOwn(4)
+    let count = try whole.run()
+    var finished = 0
+    for steps in 0...count {
+      var stage = try Stage()
+      stage.orderOwn(4)
+      _ = try stage.run(steps: steps)
+      stage.order(
+        .receive(stage.journal.snapshotWriter(snapshotMetadata(20, term: 2)), Collector()),
+        .section([7, 7], isLast: false), .section([8], isLast: true))
+      _ = try stage.run()
+      #expect(stage.temporary.isEmpty)
+      guard case .received(let written, let machine)? = stage.results.last else {
+        Issue.record("not received after \(steps) steps")
+        return
+      }
+      #expect(written.metadata.last.index == LogIndex(20))
+      #expect(machine as? [[UInt8]] == [[7, 7], [8]])
+      // The own one comes first or not at all.
+      if case .written? = stage.results.first { finished += 1 }
+      let names = stage.disk.fileNames.filter { $0.hasPrefix("snap-") }
+      let isOwnThere = if case .written? = stage.results.first { true } else { false }
+      #expect(names.count == (isOwnThere ? 2 : 1))
+    }
+    #expect(finished > 2 && finished < count)
+  }
+
+  @Test func aSectionThatIsNoneEndsWhatIsReceived() throws {
+    var stage = try Stage()
+    stage.order(
+      .receive(stage.journal.snapshotWriter(snapshotMetadata(20, term: 2)), Collector()),
+      .section([1], isLast: false), .section([99], isLast: false), .section([2], isLast: true))
+    _ = try stage.run()
+    guard case .unreadable(let id, section: 1, _)? = stage.results.last else {
+      Issue.record("\(stage.results)")
+      return
+    }
+    #expect(id.index == LogIndex(20) && stage.temporary.isEmpty)
+    #expect(!stage.disk.fileNames.contains { $0.hasPrefix("snap-") })
+  }
+
+  @Test func readsComeFirstAndSectionsAreFollowedByRest() throws {
+    var stage = try Stage()
+    stage.worker = BackgroundWorker(restFactor: 2)
+    stage.orderOwn(4)
+    // The file, its header, a rest, and the first section but for its sync.
+    _ = try stage.run(steps: 4)
+    stage.time += 100
+    #expect(try stage.step())
+    guard case .wait(let until) = stage.worker.next(now: stage.time) else {
+      Issue.record("no rest")
+      return
+    }
+    // 101 from the first effect of the section to its sync.
+    #expect(until == stage.time + 2 * 101)
+    let name = stage.disk.fileNames[0]
+    stage.order(.read(FileRead(name: name, offset: 0, count: 4)))
+    guard case .read = stage.worker.next(now: stage.time) else {
+      Issue.record("a follower waits for a snapshot")
+      return
+    }
+  }
+
+  @Test func aChoreThatFindsNoRoomLeavesNothing() throws {
+    var stage = try Stage()
+    let before = stage.disk.fileNames
+    stage.order(
+      .perform(
+        .removals, [.create("x.tmp"), .write("x.tmp", offset: 0, bytes: [1]), .sync("x.tmp")]))
+    _ = try stage.run(steps: 1)
+    stage.disk.capacity = stage.disk.totalBytes
+    _ = try stage.run()
+    guard case .performed(.removals, isDone: false)? = stage.results.last else {
+      Issue.record("\(stage.results)")
+      return
+    }
+    #expect(stage.disk.fileNames == before)
+  }
+}
