@@ -193,8 +193,8 @@ final class Cluster {
 
   private func carryOut(_ ready: Ready, on number: Int) {
     var changes: [Disk.Change] = []
-    if ready.hardState != nil || !ready.entries.isEmpty {
-      changes.append(.append(ready.hardState, ready.entries))
+    if ready.hardState != nil || !ready.entries.isEmpty || ready.trust != nil {
+      changes.append(.append(ready.hardState, ready.entries, ready.trust))
       if let first = ready.entries.first {
         while let last = nodes[number].journal.last, last.index >= first.index {
           nodes[number].journal.removeLast()
@@ -253,10 +253,11 @@ final class Cluster {
     let batch = nodes[number].disk.batches.removeFirst()
     if !nodes[number].disk.batches.isEmpty { scheduleSync(number) }
     for message in batch.messages { send(message) }
+    nodes[number].disk.beginBatch()
     for change in batch.changes {
       nodes[number].disk.carryOut(change)
       switch change {
-      case .append(_, let entries):
+      case .append(_, let entries, _):
         if let last = entries.last?.id { turn(number) { $0.persisted(last) } }
       case .save(let snapshot):
         let index = snapshot.metadata.last.index

@@ -24,11 +24,16 @@ import Testing
   }
 }
 
-/// A group of three to five that grows and shrinks within seven replicas.
+/// A group of three to five that grows and shrinks within seven replicas, or five that are always
+/// the same.
 private struct Chaos {
   let cluster: Cluster
   var value: UInt64 = 0
   var changes = 0
+  /// So many replicas may have forgotten what they acknowledged, and not have settled that; 0:
+  /// disks forget nothing.
+  let forgettersMax: Int
+  var forgetters: Set<Int> = []
 
   init(seed: UInt64) {
     var draw = SeededGenerator(seed: seed)
@@ -39,9 +44,14 @@ private struct Chaos {
     settings.committedBytesMax = draw.chance(0.5) ? 80 : 1 << 20
     settings.promotionLagMax = 20
     let voters = draw.next(in: 2...4)
+    let snapshotEvery = draw.chance(0.7) ? 10 : nil
+    // The same groups as ever, half of them with doubts.
+    var doubts = SeededGenerator(seed: ~seed)
+    let isFixed = doubts.chance(0.4)
+    forgettersMax = doubts.chance(0.5) ? isFixed ? 2 : 1 : 0
     cluster = Cluster(
-      voters, joiners: 6 - voters, seed: seed, snapshotEvery: draw.chance(0.7) ? 10 : nil,
-      settings: settings)
+      isFixed ? 5 : voters, joiners: isFixed ? 0 : 6 - voters, seed: seed,
+      snapshotEvery: snapshotEvery, settings: settings)
     cluster.syncMicroseconds = draw.chance(0.3) ? 8000 : 300
     cluster.isReliable = draw.chance(0.4)
     cluster.idleCheckInterval = 10
@@ -80,13 +90,44 @@ private struct Chaos {
       }
     case 17: cluster.cut(node)
     case 18: if cluster.nodes[node].raft != nil { cluster.connect(node) }
-    case 19: cluster.crash(node)
-    case 20: cluster.restart(node)
+    case 19: crash(node)
+    case 20:
+      crash(node)
+      cluster.restart(node)
     case 21: if cluster.nodes[node].raft != nil { cluster.pause(node) }
     case 22: if cluster.nodes[node].isPaused { cluster.resume(node) }
     case 23: if node != other { cluster.brokenLinks.insert(Cluster.Link(node, other)) }
     case 24: cluster.brokenLinks = []
     default: cluster.stalledDisks = cluster.generator.chance(0.5) ? [node] : []
+    }
+  }
+
+  /// Often the journal cannot tell whether its disk has forgotten something, and sometimes it has.
+  /// While a replica has lost everything nobody else is in doubt: then nobody could be elected.
+  private mutating func crash(_ node: Int) {
+    let wasUp = cluster.nodes[node].raft != nil
+    cluster.crash(node)
+    let doubtful = cluster.everyone.filter { cluster.nodes[$0].disk.trust.cause != nil }
+    forgetters.formIntersection(doubtful)
+    guard wasUp, forgettersMax > 0, cluster.generator.chance(0.8),
+      doubtful.allSatisfy({ $0 == node || cluster.nodes[$0].disk.trust.cause == .tornTail })
+    else { return }
+    let mayForget = forgetters.contains(node) || forgetters.count < forgettersMax
+    switch cluster.generator.next(in: 0...9) {
+    case 0...5 where mayForget:
+      cluster.nodes[node].disk.forget(batches: cluster.generator.next(in: 1...2))
+      forgetters.insert(node)
+    case 6 where mayForget && doubtful.allSatisfy({ $0 == node }) && hasThirds:
+      cluster.nodes[node].disk.forgetEverything()
+      forgetters.insert(node)
+    default: cluster.nodes[node].disk.forget(batches: 0)
+    }
+  }
+
+  /// Whether a quorum remains without one replica that may not vote.
+  private var hasThirds: Bool {
+    cluster.everyone.compactMap(cluster.membership).allSatisfy {
+      $0.voters.isEmpty || $0.voters.count > 2 && ($0.outgoing.isEmpty || $0.outgoing.count > 2)
     }
   }
 

@@ -5,7 +5,7 @@ import Raft
 ///
 /// Commands, `N` being a replica's number:
 /// - `with WHAT [VALUE]`, before all others: `replicas`, `joiners`, `leases`, `append-bytes`,
-///   `in-flight`, `retained`, `promotion-lag`
+///   `in-flight`, `retained`, `promotion-lag`, `bug`
 /// - `elect N` (an election, told in one line), `campaign N`, `tick N COUNT`, `pass COUNT` (so many
 ///   ticks for everyone), `wait MS` (the clocks go on and nobody ticks)
 /// - `propose N TEXT`, `read N CONTEXT`, `add N R`, `promote N R`, `remove N R`,
@@ -13,6 +13,9 @@ import Raft
 /// - `deliver N` (everything under way to N), `drop N`, `cut N` and `mend N` (whatever goes to N or
 ///   comes from it is lost), `sync N`, `stall N` and `unstall N` (its disk), `settle` (sync and
 ///   deliver everything)
+/// - `crash N` (what it has not synced is lost), `crash N doubting` (its journal's end is bad),
+///   `crash N forgetting` (and what was there was synced), `crash N damaged` (nothing is left),
+///   `start N`
 /// - `snapshot N`, `give N` (reads the sections that N wants), `restored N`
 struct TranscriptStage {
   private var settings = RaftSettings()
@@ -21,8 +24,10 @@ struct TranscriptStage {
   private var nodes: [RaftNode] = []
   /// Messages that were sent and not yet delivered or dropped, oldest first.
   private var mail: [Message] = []
-  /// What waits for each node's sync: messages, and the last entry that was handed out.
-  private var unsynced: [(messages: [Message], last: EntryID?)] = []
+  /// What waits for each node's sync: messages, and what is written.
+  private var unsynced: [Disk.Batch] = []
+  private var disks: [Disk] = []
+  private var down: Set<Int> = []
   private var stalled: Set<Int> = []
   private var lost: Set<Int> = []
   private var wanted: [[WantedSection]] = []
@@ -47,8 +52,9 @@ struct TranscriptStage {
     case ("pass", 2):
       for _ in 0..<(Int(words[1]) ?? 0) {
         milliseconds += RaftSettings.tickMilliseconds
-        for number in 1...nodes.count { tick(number) }
-        for number in 1...nodes.count { take(number) }
+        let up = (1...nodes.count).filter { !down.contains($0) }
+        for number in up { tick(number) }
+        for number in up { take(number) }
       }
     case ("wait", 2): milliseconds += UInt64(words[1]) ?? 0
     default:
@@ -57,7 +63,7 @@ struct TranscriptStage {
       }
       nodes[number - 1].setTime(time)
       try run(words[0], number, Array(words.dropFirst(2)), command)
-      take(number)
+      if !down.contains(number) { take(number) }
     }
   }
 
@@ -74,6 +80,10 @@ struct TranscriptStage {
     case "in-flight": settings.appendsInFlightMax = value
     case "retained": settings.retainedEntries = value
     case "promotion-lag": settings.promotionLagMax = UInt64(value)
+    case "bug":
+      for named in PlantedBugs.named where named.name == words.last {
+        settings.bugs.insert(named.bug)
+      }
     default: throw Failed(description: "not a command: \(command)")
     }
     lines.append("agreed")
@@ -81,18 +91,47 @@ struct TranscriptStage {
 
   private mutating func begin() {
     guard nodes.isEmpty else { return }
-    let ids = (1...replicas + joiners).map { ReplicaID(rawValue: UInt64($0)) }
-    for (position, id) in ids.enumerated() {
-      nodes.append(
-        RaftNode(
-          id: id, settings: settings,
-          membership: Membership(voters: position < replicas ? Array(ids[..<replicas]) : []),
-          restored: RestoredState(), seed: id.rawValue))
-      unsynced.append(([], nil))
+    for number in 1...replicas + joiners {
+      disks.append(Disk())
+      nodes.append(node(number))
+      unsynced.append(Disk.Batch(changes: [], messages: []))
       wanted.append([])
       received.append(nil)
-      standings.append(standing(of: nodes[position]))
+      standings.append(standing(of: nodes[number - 1]))
     }
+  }
+
+  private func node(_ number: Int) -> RaftNode {
+    let ids = (1...replicas + joiners).map { ReplicaID(rawValue: UInt64($0)) }
+    return RaftNode(
+      id: ids[number - 1], settings: settings,
+      membership: Membership(voters: number <= replicas ? Array(ids[..<replicas]) : []),
+      restored: disks[number - 1].restored, seed: UInt64(number))
+  }
+
+  private mutating func crash(_ number: Int, _ how: String?) throws {
+    switch how {
+    case nil: break
+    case "doubting": disks[number - 1].forget(batches: 0)
+    case "forgetting": disks[number - 1].forget(batches: 1)
+    case "damaged": disks[number - 1].forgetEverything()
+    default: throw Failed(description: "not a crash: \(how ?? "")")
+    }
+    down.insert(number)
+    mail.removeAll { $0.to == nodes[number - 1].id }
+    unsynced[number - 1] = Disk.Batch(changes: [], messages: [])
+    // It says and does nothing, and remembers nothing of what it was.
+    nodes[number - 1] = node(number)
+    standings[number - 1] = ""
+  }
+
+  private mutating func start(_ number: Int) {
+    down.remove(number)
+    nodes[number - 1] = node(number)
+    nodes[number - 1].setTime(time)
+    let state = nodes[number - 1]
+    let vote = state.hardState.vote.map { "\($0.rawValue)" } ?? "nobody"
+    lines.append("\(number) remembers term \(state.term), vote \(vote), and has \(state.lastID)")
   }
 
   private var time: Moment {
@@ -113,11 +152,12 @@ struct TranscriptStage {
   private mutating func settle() throws {
     while !mail.isEmpty
       || unsynced.indices.contains(where: {
-        !stalled.contains($0 + 1) && (unsynced[$0].last != nil || !unsynced[$0].messages.isEmpty)
+        !stalled.contains($0 + 1) && !unsynced[$0].isEmpty
       })
     {
-      for number in 1...nodes.count where !stalled.contains(number) { try run("sync \(number)") }
-      for number in 1...nodes.count { try run("deliver \(number)") }
+      let up = (1...nodes.count).filter { !down.contains($0) }
+      for number in up where !stalled.contains(number) { try run("sync \(number)") }
+      for number in up { try run("deliver \(number)") }
     }
   }
 
@@ -161,6 +201,8 @@ struct TranscriptStage {
     case ("stall", 0): stalled.insert(number)
     case ("unstall", 0): stalled.remove(number)
     case ("sync", 0): sync(number)
+    case ("crash", 0...1): try crash(number, arguments.first)
+    case ("start", 0): start(number)
     case ("snapshot", 0), ("give", 0), ("restored", 0): try snapshot(word, number)
     default: throw Failed(description: "not a command: \(command)")
     }
@@ -173,12 +215,15 @@ struct TranscriptStage {
   }
 
   private mutating func sync(_ number: Int) {
-    if let last = unsynced[number - 1].last {
+    let batch = unsynced[number - 1]
+    unsynced[number - 1] = Disk.Batch(changes: [], messages: [])
+    if !batch.changes.isEmpty { disks[number - 1].beginBatch() }
+    for change in batch.changes { disks[number - 1].carryOut(change) }
+    if let last = batch.last {
       nodes[number - 1].persisted(last)
       lines.append("\(number) has synced up to \(last)")
     }
-    for message in unsynced[number - 1].messages { post(message) }
-    unsynced[number - 1] = ([], nil)
+    for message in batch.messages { post(message) }
   }
 
   /// Snapshots of three sections, of one byte each.
@@ -231,7 +276,11 @@ struct TranscriptStage {
       }
       if let first = ready.entries.first, let last = ready.entries.last {
         lines.append("\(number) appends \(first.id) to \(last.id)")
-        unsynced[number - 1].last = last.id
+      }
+      if let trust = ready.trust { lines.append("\(number) has settled doubt \(trust.doubts)") }
+      if ready.hardState != nil || !ready.entries.isEmpty || ready.trust != nil {
+        unsynced[number - 1].changes.append(
+          .append(ready.hardState, ready.entries, ready.trust))
       }
       for message in ready.messages { post(message) }
       unsynced[number - 1].messages += ready.messagesAfterSync
@@ -264,6 +313,7 @@ struct TranscriptStage {
     }
     var text = "\(node.role)"
     if node.isRemoved { text += ", removed" }
+    if node.isInDoubt { text += ", in doubt," }
     text += " among \(list(node.membership.voters))"
     if !node.membership.outgoing.isEmpty { text += " and \(list(node.membership.outgoing))" }
     if !node.membership.learners.isEmpty { text += ", learners \(list(node.membership.learners))" }
@@ -273,8 +323,20 @@ struct TranscriptStage {
   private mutating func post(_ message: Message) {
     let isLost =
       lost.contains(Int(message.to.rawValue)) || lost.contains(Int(message.from.rawValue))
+      || down.contains(Int(message.to.rawValue))
     lines.append(message.story + (isLost ? " (lost)" : ""))
     if !isLost { mail.append(message) }
+  }
+}
+
+extension Disk.Batch {
+  fileprivate var isEmpty: Bool { changes.isEmpty && messages.isEmpty }
+
+  /// The last entry that is written.
+  fileprivate var last: EntryID? {
+    changes.reduce(nil) { last, change in
+      if case .append(_, let entries, _) = change { entries.last?.id ?? last } else { last }
+    }
   }
 }
 
@@ -286,6 +348,10 @@ extension Entry {
     default: String(decoding: payload, as: UTF8.self)
     }
   }
+}
+
+extension TrustReport {
+  fileprivate var story: String { isInDoubt ? ", in doubt \(doubts)" : "" }
 }
 
 extension Message {
@@ -300,18 +366,21 @@ extension Message {
       return "\(kind) last \(request.last)"
     case .voteReply(let reply):
       return (reply.isPreVote ? "pre-vote " : "vote ") + (reply.isGranted ? "yes" : "no")
+        + reply.trust.story
     case .append(let request):
       let entries = request.entries.map(\.id.description).joined(separator: " ")
       return
         "append after \(request.previous) [\(entries)] commit \(request.commit) "
         + "round \(request.round)"
+        + (request.settles.map { ", \($0.index) settles doubt \($0.doubts)" } ?? "")
     case .appendReply(let reply):
-      switch reply.outcome {
-      case .matched(let index): return "matched \(index) round \(reply.round)"
-      case .conflict(let previous, let hint):
-        return "conflict at \(previous), hint \(hint) round \(reply.round)"
-      case .heard: return "heard round \(reply.round)"
-      }
+      let outcome =
+        switch reply.outcome {
+        case .matched(let index): "matched \(index)"
+        case .conflict(let previous, let hint): "conflict at \(previous), hint \(hint)"
+        case .heard: "heard"
+        }
+      return "\(outcome) round \(reply.round)" + reply.trust.story
     case .snapshot(let chunk):
       return "section \(chunk.section) of the snapshot up to \(chunk.metadata.last)"
     case .snapshotReply(let reply):

@@ -42,4 +42,21 @@ import Testing
     }
     #expect(expected.hasPrefix("# "), "a story has a title")
   }
+
+  /// What the story of the forgotten vote would be if the one in doubt counted all the same.
+  @Test(arguments: ["none", "doubtful-replica-counts", "settles-unheard"])
+  func forgottenVoteLosesWhatIsCommittedWith(bug: String) throws {
+    let text = try String(
+      contentsOf: Self.folder.appending(path: "forgotten-vote.txt"), encoding: .utf8)
+    var stage = TranscriptStage()
+    try stage.run("with bug \(bug)")
+    for block in text.split(separator: "\n\n") where !block.hasPrefix("#") {
+      for command in block.split(separator: "\n").prefix(while: { $0 != "----" }) {
+        try stage.run(String(command))
+      }
+    }
+    let lines = stage.takeLines()
+    #expect(lines.contains("1 commits 2@1 x") == (bug != "none"))
+    #expect(lines.contains("5 is leader among 1 2 3 4 5"), "without that entry")
+  }
 }
