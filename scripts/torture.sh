@@ -8,7 +8,7 @@ usage() {
 Usage: scripts/torture.sh PART [COUNT]
 
   kill-calls   kill -9 at each of the first COUNT (2000) system calls that write, sync, rename, remove
-               or send: a lone replica, and a quarter as often one of three. Needs strace
+               or send: a lone replica, and a quarter as often one of three
   power        COUNT (500) power cuts: what of a real ext4 is on the disk becomes the disk, of one
                replica or of all three. Needs root, for loop devices
   sync-errors  EIO and ENOSPC at each of the first COUNT (100) fdatasync and fsync of a lone replica;

@@ -1,9 +1,8 @@
 """kill -9 at each of the first system calls that change a disk or tell somebody something.
 
-strace holds a process on entry to a call, where it is killed, so the call is not carried out. What
-is on the disk after a call is what is there before the next one, and the calls that send are among
-them: so every state is met that differs in what is on the disk and what was acknowledged. (strace
-could kill it, but only if it stops at every call of any name, which takes three times as long.)
+A process is killed on entry to a call, which is not carried out. What is on the disk after a call
+is what is there before the next one, and the calls that send are among them: so every state is met
+that differs in what is on the disk and what was acknowledged.
 """
 
 import collections
@@ -11,19 +10,16 @@ import multiprocessing
 import multiprocessing.connection
 import os
 import random
-import re
 import signal
-import threading
+import sys
 import time
 
+import trap
 from client import Answered, Client, Lost, Refused
 from ledger import Writers
-from nodes import QUICK, Cluster, copy_folder, strace
-from place import Place, Wrong, need, until
+from nodes import QUICK, Cluster, copy_folder
+from place import Place, Skip, Wrong, until
 
-STORAGE = ("pwrite64", "write", "fdatasync", "fsync", "rename", "renameat", "renameat2", "unlinkat",
-           "ftruncate", "fallocate", "linkat")
-SENDING = ("sendto", "sendmsg", "writev")
 OPTIONS = ("--snapshot-bytes", "65536", "--heartbeat", "10ms", "--election-timeout", "30ms")
 WRITES = 1200
 
@@ -94,65 +90,35 @@ class Script:
 
 
 class Trap:
-  """Starts a node that is held on entry to one call, and kills it there."""
+  """Starts a node that is killed on entry to one of its calls."""
 
-  def __init__(self, node, name, number):
-    self.node = node
-    hold = f"{name}:delay_enter=600000000:when={number}"
-    node.start(strace("/dev/null", name, [hold], is_quick=True))
-    self.process = node.process
-    self.has_shut = self.is_over = False
-    self.thread = threading.Thread(target=self.watch, daemon=True)
-    self.thread.start()
+  def __init__(self, place, node, number):
+    self.node, self.report = node, place.path("call")
+    node.start([sys.executable, trap.__file__, str(number), self.report])
+    # The name of the call, once it was killed there.
+    self.name = None
 
   def __enter__(self):
     return self
 
   def __exit__(self, *_):
     """A node that never came to the call is killed where it is."""
-    self.is_over = True
-    self.thread.join()
-    self.node.kill()
-
-  def tracer(self):
-    with open(f"/proc/{self.process.pid}/status", encoding="utf-8") as file:
-      return int(re.search(r"TracerPid:\s*(\d+)", file.read())[1])
-
-  def held(self):
-    """The threads that are held, each with its call; a held one stays at its call."""
-    folder, found = f"/proc/{self.process.pid}/task", set()
-    for thread in os.listdir(folder):
-      with open(f"{folder}/{thread}/stat", encoding="utf-8", errors="replace") as file:
-        if file.read().rpartition(")")[2].split()[0] == "t":
-          with open(f"{folder}/{thread}/syscall", encoding="utf-8") as call:
-            found.add((thread, call.read()))
-    return found
-
-  def watch(self):
-    before, times = set(), 0
-    while not self.is_over:
-      try:
-        now, tracer = self.held(), self.tracer()
-      except (OSError, TypeError):
-        break
-      before = now & before if times else now
-      times = times + 1 if before else 0
-      if times == 5:
-        # The tracer would not let the dead process go before its time is over.
-        os.kill(self.process.pid, signal.SIGKILL)
-        os.kill(tracer, signal.SIGKILL)
-        self.has_shut = True
-        break
-      time.sleep(0.003)
+    self.node.signal(signal.SIGTERM)
+    code = self.node.wait(10)
+    if code == trap.KILLED:
+      with open(self.report, encoding="ascii") as file:
+        self.name = file.read()
+    elif code != 128 + signal.SIGKILL:
+      raise Wrong(f"{self.node.name} ended with {code}: {self.node.last_line()}")
 
 
 class Lone:
   """A group of one replica, begun again from the same folder for each kill."""
 
   def __init__(self, place, base):
+    self.place = place
     self.cluster = Cluster(place, base, 1, OPTIONS)
     self.node = self.cluster.nodes[0]
-    self.log = place.path("strace")
     self.cluster.begin()
     # So much is written before that the segment turns over within the script.
     script = Script(self.node.redis)
@@ -173,18 +139,6 @@ class Lone:
     script.state = dict(self.before[0])
     return script
 
-  def record(self):
-    """The calls of the script, in order, by their names."""
-    copy_folder(self.template, self.node.folder)
-    self.node.start(strace(self.log, ",".join(STORAGE + SENDING), [], is_quick=True))
-    self.play(self.fresh_script(), WRITES)
-    self.node.kill()
-    time.sleep(0.1)
-    return calls_in(self.log)
-
-  def end(self):
-    pass
-
   def play(self, script, count):
     """Writes until the process is dead, or so often."""
     if not self.node.wait_ready():
@@ -194,67 +148,46 @@ class Lone:
       if not is_done and not self.node.is_alive:
         return
 
-  def under_strace(self, name, number, script, writes):
-    """Whether it was killed at the call before the writes were done."""
-    with Trap(self.node, name, number) as trap:
+  def trapped(self, number, script, writes):
+    """The name of the call where it was killed; None if it did not come to it by its writes."""
+    with Trap(self.place, self.node, number) as held:
       self.play(script, writes)
-    return trap.has_shut
+    return held.name
 
-  def kill(self, name, number):
+  def kill(self, number):
     """Kills it at one call, once more while it starts again, and looks at what is left."""
     copy_folder(self.template, self.node.folder)
     script = self.fresh_script()
-    if not self.under_strace(name, number, script, WRITES):
-      return False
-    source = random.Random(f"{name} {number}")
-    again = source.choice(("fdatasync", "fdatasync", "fsync", "pwrite64", "unlinkat", "renameat"))
-    self.under_strace(again, source.randint(1, 6), script, 10)
+    name = self.trapped(number, script, WRITES)
+    self.trapped(random.Random(number).randint(1, 20), script, 20)
     self.node.start_surely()
     script.settle()
     script.write_surely(3)
     script.settle()
     script.client.close()
     self.node.kill()
-    return True
+    return name
 
-
-def numbered(calls):
-  """Each call as its name and how often the name came until then: so strace counts them."""
-  seen = collections.Counter()
-  for call in calls:
-    seen[call] += 1
-    yield call, seen[call]
+  def end(self):
+    pass
 
 
 class Three:
   """One replica of three is killed, while clients write; what it promised it must then prove."""
 
   def __init__(self, place, base):
-    options = ("--snapshot-bytes", "65536", *QUICK)
-    self.cluster = Cluster(place, base, 3, options)
-    self.log = place.path("strace")
+    self.place = place
+    self.cluster = Cluster(place, base, 3, ("--snapshot-bytes", "65536", *QUICK))
     self.cluster.begin()
     self.writers = Writers(self.cluster, count=3, size=600, keeps=False, timeout=1.0).start()
     self.random = random.Random(base)
 
-  def record(self):
-    """The calls of a replica while clients write, in order, by their names."""
-    victim = self.cluster.nodes[0]
-    victim.kill()
-    victim.start(strace(self.log, ",".join(STORAGE + SENDING), [], is_quick=True))
-    self.writers.wait_acks(WRITES, 60)
-    victim.kill()
-    self.writers.ends = True
-    time.sleep(0.1)
-    return calls_in(self.log)
-
-  def kill(self, name, number):
+  def kill(self, number):
     """Kills a replica at one call while the quorum needs it. Then the one that it agreed with goes,
     and the one that heard nothing comes back: what was acknowledged only the killed one has."""
-    nodes = self.random.sample(self.cluster.nodes, 3)
-    victim, deaf, other = nodes
+    victim, deaf, other = self.random.sample(self.cluster.nodes, 3)
     victim.kill()
-    with Trap(victim, name, number) as trap:
+    with Trap(self.place, victim, number) as held:
       victim.wait_ready()
       time.sleep(self.random.random() * 0.05)
       deaf.stop()
@@ -267,16 +200,10 @@ class Three:
     self.writers.judge()
     self.writers.go_on()
     other.start_surely()
-    return trap.has_shut
+    return held.name
 
   def end(self):
     self.writers.end()
-
-
-def calls_in(log):
-  with open(log, encoding="utf-8", errors="replace") as file:
-    calls = [line.split(None, 1)[1].partition("(")[0] for line in file if "(" in line]
-  return [call for call in calls if call in STORAGE + SENDING]
 
 
 def share_of(kind, folder, base, kills, report):
@@ -287,9 +214,9 @@ def share_of(kind, folder, base, kills, report):
   where = "before the first kill"
   try:
     victims = kind(place, base)
-    for name, number in kills:
-      where = f"after a kill at {name} {number}"
-      if victims.kill(name, number):
+    for number in kills:
+      where = f"after a kill at call {number}"
+      if name := victims.kill(number):
         done[name] += 1
       else:
         missed += 1
@@ -303,13 +230,8 @@ def share_of(kind, folder, base, kills, report):
 
 
 def shared(place, kind, base, count, jobs):
-  """Records the calls, and lets so many processes share the kills."""
-  record = Place("record", place.path(f"{kind.__name__}-record"))
-  try:
-    calls = kind(record, base).record()
-  finally:
-    record.close(keep=False)
-  kills = list(numbered(calls[:count]))
+  """Lets so many processes share the kills."""
+  kills = range(1, count + 1)
   reports = []
   for job in range(jobs):
     ours, theirs = multiprocessing.Pipe()
@@ -341,7 +263,8 @@ def shared(place, kind, base, count, jobs):
 
 
 def work(place, count, base):
-  need("strace")
+  if not trap.is_possible():
+    raise Skip("it needs Linux on x86-64")
   jobs = int(os.environ.get("JOBS", "2"))
   lone = shared(place, Lone, base, count, jobs)
   three = shared(place, Three, base + 50, max(10, count // 4), jobs)

@@ -1,5 +1,5 @@
-"""What so many keys of 256 bytes cost: memory, disk, time to start, and what snapshots do to writes.
-Nothing is asked of the figures, which are a table; only that every value is there in the end."""
+"""What so many keys of 256 bytes cost: memory, disk, time to start, and what snapshots do to
+writes. Nothing is asked of these figures; only that every value is there in the end."""
 
 import json
 import os
