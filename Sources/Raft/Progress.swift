@@ -45,6 +45,8 @@ struct Progress: Sendable {
   /// The entry that settles its doubt; made after it was heard of.
   var settlesAt: LogIndex?
   var hasRoom = true
+  /// When it last said that it has room.
+  var roomTick: UInt64 = 0
   var sending: SnapshotSending?
 
   struct InFlight: Sendable {

@@ -33,7 +33,9 @@ extension RaftNode {
     if !settings.bugs.contains(.appendTruncates) {
       while known < request.entries.count, log.contains(request.entries[known].id) { known += 1 }
     }
-    let isFull = isRefusingAppends && known < request.entries.count
+    // With the first entry of a leader's term a group that is full goes on to answer reads.
+    let isFull =
+      isRefusingAppends && request.entries[known...].contains { $0.kind != .empty }
     let lastNew =
       isFull
       ? LogIndex(request.previous.index.rawValue + UInt64(known))

@@ -176,6 +176,7 @@ extension RaftNode {
     else { return }
     guard note(reply.trust, at: position) else { return }
     leadership.peers[position].hasRoom = reply.hasRoom
+    if reply.hasRoom { leadership.peers[position].roomTick = ticks }
     hear(
       position, round: reply.round, wall: reply.wall, promise: reply.promise, trust: reply.trust)
     switch reply.outcome {

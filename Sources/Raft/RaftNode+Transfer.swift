@@ -94,7 +94,7 @@ extension RaftNode {
 
   /// Hands over because the own disk does nothing, if there is anybody to take over: a quorum of
   /// others may commit all the same, but this replica counts for nothing and its log fills memory.
-  /// One whose disk is full has to find somebody with room.
+  /// One whose disk has no room has to find somebody with room.
   mutating func handOverIfUnfit() {
     guard leadership.transfer == nil else { return }
     if isDiskStalled {
@@ -104,8 +104,15 @@ extension RaftNode {
     }
   }
 
-  /// Who is to lead because this leader's disk is full.
-  var heirWithRoom: ReplicaID? { isRefusingAppends ? heir(where: \.hasRoom) : nil }
+  /// Who is to lead because this leader's disk has no room; `nil`: it has, or there is nobody. What
+  /// fills one disk may fill the others at the same moment, so older word of them is not believed.
+  package var heirWithRoom: ReplicaID? {
+    guard isRefusingAppends || !hasRoom else { return nil }
+    return heir { $0.hasRoom && $0.roomTick >= lacksRoomSince + Self.roomNewsTicks }
+  }
+
+  /// By then everybody has looked at its disk and was heard of.
+  private static let roomNewsTicks: UInt64 = 15
 
   mutating func handleTimeoutNow(from sender: ReplicaID) {
     guard standing == .follower, leader == sender, membership.isVoter(id), !isRestoring,

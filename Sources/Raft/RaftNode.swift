@@ -19,7 +19,10 @@ package struct RaftNode: Sendable {
   /// A doubt was settled, which is not yet known to be durable.
   var isSettling = false
   /// Whether the own disk has room for more, which leaders are told. Set from the outside.
-  package var hasRoom = true
+  package var hasRoom = true {
+    didSet { if oldValue, !hasRoom { lacksRoomSince = ticks } }
+  }
+  var lacksRoomSince: UInt64 = 0
   /// The own disk is so full that no entries of others are taken in and nothing is proposed. Set
   /// from the outside.
   package var isRefusingAppends = false

@@ -9,6 +9,10 @@ struct DiskRoom: Sendable {
   /// The last measure; `nil`: there was none yet.
   private(set) var space: DiskSpace?
   private(set) var level = NodeStatus.Room.enough
+  /// When the level was ``NodeStatus/Room/enough`` last, monotonic nanoseconds.
+  private(set) var lacksSince: UInt64 = 0
+  /// Of a leader: fewer than a quorum of its group have room, as far as they have said.
+  var isGroupShort = false
 
   /// Growth is refused below so many bytes.
   func reserve(_ settings: NodeSettings) -> UInt64 {
@@ -20,7 +24,10 @@ struct DiskRoom: Sendable {
 
   /// Takes a measure; `journalBytes` can be appended without taking any of it. What was refused is
   /// taken again only when there is a tenth more room, so that it does not change with each file.
-  mutating func measured(_ space: DiskSpace, journalBytes: Int, _ settings: NodeSettings) {
+  mutating func measured(
+    _ space: DiskSpace, journalBytes: Int, _ settings: NodeSettings, now: UInt64
+  ) {
+    if level == .enough { lacksSince = now }
     self.space = space
     let slack: UInt64 = level == .enough ? 0 : 1
     let reserve = reserve(settings)

@@ -62,6 +62,7 @@ extension Node {
     case .read: newReads.append(Reader(asker: asker, body: body))
     case .propose(let payload):
       if isRefused(body) {
+        if seeksRoom { return hold(asker, body) }
         effects.rarePaths.insert(.refusedForRoom)
         return reply(asker, .refused(.noRoom))
       }

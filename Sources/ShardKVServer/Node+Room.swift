@@ -1,3 +1,4 @@
+import Basics
 import Journal
 import RedisCommands
 import Wire
@@ -8,20 +9,45 @@ extension Node {
   /// Takes what is left on the disk.
   mutating func measured(_ space: DiskSpace) {
     let before = room.level
-    room.measured(space, journalBytes: disk.journal.roomBytes, settings)
-    guard let event = room.event(after: before, settings) else { return }
-    effects.events.append(event)
-    haveErrandsChanged = true
+    room.measured(
+      space, journalBytes: disk.journal.roomBytes, settings, now: now.monotonic)
+    raft.hasRoom = room.level == .enough
+    raft.isRefusingAppends = room.level == .out
+    noteGroupRoom()
+    if let event = room.event(after: before, settings) { effects.events.append(event) }
+  }
+
+  /// Looks whether a quorum of disks has room, and for somebody else to lead where it is only this
+  /// one that has none: what a client asks meanwhile waits for that.
+  mutating func noteGroupRoom() {
+    guard raft.role == .leader else { return }
+    if let heir = raft.heirWithRoom, raft.transferTarget == nil {
+      effects.rarePaths.insert(.handedOverForRoom)
+      raft.transferLeadership(to: heir)
+    }
+    guard raft.groupHasRoom == room.isGroupShort else { return }
+    room.isGroupShort.toggle()
+    effects.events.append(
+      room.isGroupShort
+        ? NodeEvent(.warning, "too few disks of the group have room: its data must not grow")
+        : NodeEvent(.info, "enough disks of the group have room: its data may grow"))
   }
 
   /// The disk is to be measured again and again, so that refused writes are soon taken again.
   package var watchesDisk: Bool { room.level != .enough }
 
   /// Nothing that makes the data grow is proposed.
-  var refusesGrowth: Bool { room.level != .enough }
+  var refusesGrowth: Bool { room.level != .enough || room.isGroupShort }
 
   /// Nothing at all is proposed.
   var refusesWrites: Bool { room.level == .out }
+
+  /// Somebody else may have room and take over: what there is no room for here waits so long.
+  var seeksRoom: Bool {
+    !room.isGroupShort && now.monotonic < room.lacksSince + Self.seekingNanoseconds
+  }
+
+  private static var seekingNanoseconds: UInt64 { 400 * nanosecondsPerMillisecond }
 
   /// Whether there is no room for a request that would be proposed.
   func isRefused(_ body: Request.Body) -> Bool {

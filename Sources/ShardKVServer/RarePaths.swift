@@ -24,7 +24,7 @@ package struct RarePaths: OptionSet, Sendable {
     "impostorDismissed",
     // Full disks.
     "refusedForRoom", "errandPutOffForRoom",
-    "snapshotWithoutRoom", "olderSnapshotDropped", "sectionRepliesHeld",
+    "snapshotWithoutRoom", "olderSnapshotDropped", "sectionRepliesHeld", "handedOverForRoom",
   ]
 
   private static func bit(_ position: Int) -> RarePaths { RarePaths(rawValue: 1 << position) }
@@ -86,4 +86,5 @@ package struct RarePaths: OptionSet, Sendable {
   static let olderSnapshotDropped = bit(36)
   /// A leader's sections came faster than they were written.
   static let sectionRepliesHeld = bit(37)
+  static let handedOverForRoom = bit(38)
 }

@@ -98,6 +98,31 @@ import Wire
     #expect(servers.map(\.host.incarnation) == lives)
   }
 
+  /// One full disk, whoever has it, does not stop a group; two do.
+  @Test func groupGoesOnWithOneFullDiskAndNotWithTwo() throws {
+    let lab = try Self.lab(seed: 4)
+    let client = lab.makeClient()
+    let servers = lab.servers(of: Self.first)
+    for room in [1 << 20, 0] {
+      for server in servers {
+        try Self.leaveRoom(room, on: [server], lab)
+        let begin = lab.seconds
+        for number in 0..<100 { try client.put("\(number)", "\(server.number)") }
+        #expect(lab.seconds - begin < 2)
+        #expect(try lab.leader(of: Self.first) != server.number - 1)
+        try Self.leaveRoom(nil, on: [server], lab)
+        try lab.run(milliseconds: 500)
+      }
+      let leader = servers[try lab.leader(of: Self.first)].host.index
+      let others = servers.filter { $0.host.index != leader }
+      try Self.leaveRoom(room, on: others, lab)
+      #expect(Self.isRefused(try Self.put(client, "not")))
+      try Self.leaveRoom(nil, on: Array(others.prefix(1)), lab)
+      try client.put("a", "1")
+      try Self.leaveRoom(nil, on: others, lab)
+    }
+  }
+
   /// With nothing left at all the journals take nothing: reads are all that is served.
   @Test func readsAreServedFromDisksWithoutAnyRoom() throws {
     let lab = try Self.lab(seed: 3)

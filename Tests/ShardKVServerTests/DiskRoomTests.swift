@@ -37,6 +37,13 @@ import Wire
         firstUnanswered: sequence), key: Seat.key, operation)
   }
 
+  /// The disks of all voters are like that.
+  private static func give(_ free: UInt64, to seat: inout Seat, term: UInt64) throws {
+    if free >= reserve { seat.table.take([space(free)]) }
+    try seat.sayRoom(free >= reserve, term: term)
+    if free < reserve { seat.table.take([space(free)]) }
+  }
+
   private static func ask(_ seat: inout Seat, _ body: Request.Body) throws -> [Reply.Body] {
     seat.table.take([seat.mail(body)])
     return try seat.answers()
@@ -44,8 +51,8 @@ import Wire
 
   @Test func growthIsRefusedBelowTheReserveAndTheRestGoesOn() throws {
     var (seat, term) = try Self.leader()
-    seat.table.take([Self.space(Self.reserve - 1)])
-    #expect(seat.table.events.last?.level == .warning)
+    try Self.give(Self.reserve - 1, to: &seat, term: term)
+    #expect(seat.table.events.suffix(2).map(\.level) == [.warning, .warning])
     #expect(seat.table.node.watchesDisk)
     #expect(
       seat.table.node.status().disk
@@ -74,11 +81,15 @@ import Wire
   @Test func growthIsTakenAgainWithATenthMoreThanTheReserve() throws {
     var (seat, term) = try Self.leader()
     let put = Self.write(.put(value: [2]), 2)
-    seat.table.take([Self.space(Self.reserve - 1), Self.space(Self.reserve * 11 / 10 - 1)])
+    try Self.give(Self.reserve - 1, to: &seat, term: term)
+    seat.table.take([Self.space(Self.reserve * 11 / 10 - 1)])
     #expect(try Self.ask(&seat, put) == [.refused(.noRoom)])
-    // A request that comes in the same turn as the room is taken.
-    seat.table.take([Self.space(Self.reserve * 11 / 10), seat.mail(put)])
+    // One other with room is a quorum with this one.
+    let heard = AppendReply(outcome: .heard, round: 0, wall: seat.table.now.wall, hasRoom: true)
+    let mail = try seat.mail(5, term: term, .appendReply(heard))
+    seat.table.take([Self.space(Self.reserve * 11 / 10), mail])
     #expect(!seat.table.node.watchesDisk)
+    #expect(try Self.ask(&seat, put).isEmpty)
     try seat.acknowledge(seat.table.node.raft.lastIndex.rawValue, term: term)
     #expect(try seat.answers() == [.written(.written(version: 2))])
     seat.table.take([Self.space(Self.reserve)])
@@ -88,12 +99,12 @@ import Wire
   @Test func ofAPipelineOnlyWhatGrowsIsRefused() throws {
     var (seat, term) = try Self.leader()
     let client = seat.table.redis(1)
-    seat.table.take([Self.space(0)])
+    try Self.give(0, to: &seat, term: term)
     #expect(seat.ask("SET a 1", on: client) == Self.oom)
     #expect(seat.ask("SET a 1", "EXPIRE a 100", "INCR a", "DEL a", "GET a", on: client) == Self.oom)
     try seat.acknowledge(seat.table.node.raft.lastIndex.rawValue, term: term)
     #expect(seat.table.text(on: client) == ":1\r\n" + Self.oom + ":1\r\n$-1\r\n")
-    seat.table.take([Self.space(2 * Self.reserve)])
+    try Self.give(2 * Self.reserve, to: &seat, term: term)
     #expect(seat.ask("SET a 1", on: client) == "")
     try seat.acknowledge(seat.table.node.raft.lastIndex.rawValue, term: term)
     #expect(seat.table.text(on: client) == "+OK\r\n")
@@ -102,7 +113,7 @@ import Wire
   @Test func transactionThatGrowsIsDiscardedAsAWhole() throws {
     var (seat, term) = try Self.leader()
     let client = seat.table.redis(1)
-    seat.table.take([Self.space(0)])
+    try Self.give(0, to: &seat, term: term)
     let last = seat.table.node.raft.lastIndex.rawValue
     let discarded =
       "-EXECABORT Transaction discarded because of: " + Self.oom.dropFirst()
@@ -121,7 +132,7 @@ import Wire
   @Test func withoutRoomForTheJournalOnlyReadsAreServed() throws {
     var (seat, term) = try Self.leader(segmentBytes: 64 << 10)
     let client = seat.table.redis(1)
-    seat.table.take([Self.space(64 << 10)])
+    try Self.give(64 << 10, to: &seat, term: term)
     #expect(seat.table.node.status().disk?.room == .low)
     seat.table.take([Self.space((64 << 10) - 1)])
     #expect(seat.table.node.status().disk?.room == .out)
@@ -147,12 +158,60 @@ import Wire
     let last = seat.table.node.raft.lastIndex.rawValue
     try seat.acknowledge(last, term: term, wall: seat.table.now.wall)
     #expect(seat.table.text(on: client) == "+OK\r\n")
-    seat.table.take([Self.space(0)])
+    try Self.give(0, to: &seat, term: term)
     seat.table.pause(milliseconds: 200)
     #expect(seat.ask("GET b{a}", on: client) == "")
     try seat.acknowledge(last, term: term, wall: seat.table.now.wall)
     #expect(seat.table.text(on: client) == Self.oom)
     #expect(seat.table.node.raft.lastIndex.rawValue == last)
+  }
+
+  /// It is refused though this disk has room: the group would lose its quorum.
+  @Test func growthIsRefusedWhenTooFewOthersHaveRoom() throws {
+    var (seat, term) = try Self.leader()
+    let put = Self.write(.put(value: [2]), 2)
+    try seat.sayRoom(false, term: term)
+    #expect(try Self.ask(&seat, put) == [.refused(.noRoom)])
+    #expect(seat.table.events.last?.message.contains("too few disks") == true)
+    #expect(try Self.ask(&seat, Self.write(.delete, 2)).isEmpty)
+    try seat.sayRoom(true, term: term)
+    #expect(seat.table.events.last?.level == .info)
+    #expect(try Self.ask(&seat, Self.write(.put(value: [2]), 3)).isEmpty)
+  }
+
+  /// A leader that nobody can take over from refuses after a moment, whatever others once said.
+  @Test func growthIsRefusedWhenNobodyIsHeardToHaveRoom() throws {
+    var (seat, _) = try Self.leader()
+    seat.table.take([Self.space(0), seat.mail(Self.write(.put(value: [2]), 2))])
+    seat.table.pass(milliseconds: 390)
+    #expect(try seat.answers().isEmpty)
+    seat.table.pass(milliseconds: 20)
+    #expect(try seat.answers() == [.refused(.noRoom)])
+  }
+
+  /// Nobody is refused: what comes meanwhile is for the next leader.
+  @Test func leaderWithoutRoomHandsOverToAVoterWithRoom() throws {
+    var (seat, term) = try Self.leader()
+    let client = seat.table.redis(1)
+    let last = seat.table.node.raft.lastIndex.rawValue
+    try seat.acknowledge(last, term: term)
+    let put = Self.write(.put(value: [2]), 2)
+    seat.table.take([Self.space(0), seat.mail(put)])
+    #expect(seat.ask("SET a 1", on: client) == "")
+    // What is said now may be older than what filled the disk.
+    try seat.sayRoom(true, term: term)
+    #expect(seat.table.node.raft.transferTarget == nil)
+    seat.table.pass(milliseconds: 200)
+    try seat.sayRoom(true, term: term)
+    #expect(seat.table.node.raft.transferTarget == ReplicaID(rawValue: 4))
+    #expect(try seat.sent(to: 4).contains { $0.body == .timeoutNow })
+    #expect(try seat.answers().isEmpty && seat.table.text(on: client).isEmpty)
+    seat.table.take([
+      try seat.mail(4, term: term + 1, Seat.append(after: Seat.id(last, term), commit: last))
+    ])
+    seat.table.pass(milliseconds: 20)
+    #expect(try seat.answers() == [.refused(.wrongLeader(hint: "127.0.0.1:7112"))])
+    #expect(seat.table.text(on: client) == "-MOVED 15495 127.0.0.1:7312\r\n")
   }
 
   @Test func informationNamesTheDisk() throws {
@@ -170,7 +229,7 @@ import Wire
     var room = DiskRoom()
     func level(_ free: UInt64, of total: UInt64) -> NodeStatus.Room {
       room = DiskRoom()
-      room.measured(DiskSpace(free: free, total: total), journalBytes: 4 << 20, settings)
+      room.measured(DiskSpace(free: free, total: total), journalBytes: 4 << 20, settings, now: 1)
       return room.level
     }
     #expect(level(50 << 20, of: 1_000 << 20) == .enough)
@@ -180,7 +239,8 @@ import Wire
     settings.diskReserveBytes = 0
     #expect(level(0, of: 1_000 << 20) == .enough)
     // Not even then may the journal lack room in the middle of a batch.
-    room.measured(DiskSpace(free: 0, total: 1 << 30), journalBytes: (1 << 20) - 1, settings)
+    let space = DiskSpace(free: 0, total: 1 << 30)
+    room.measured(space, journalBytes: (1 << 20) - 1, settings, now: 1)
     #expect(room.level == .out)
   }
 }

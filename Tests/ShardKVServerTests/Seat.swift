@@ -15,6 +15,8 @@ struct Seat {
 
   var table: LoneNode<ShardGroupService>
   let client: ConnectionID
+  /// What 4 and 5 say of their disks when they answer.
+  var othersHaveRoom = true
   /// The connections of 4 and 5 to it.
   private var links: [ReplicaID: ConnectionID] = [:]
 
@@ -137,8 +139,18 @@ struct Seat {
   mutating func acknowledge(_ index: UInt64, term: UInt64, wall: UInt64 = stamp) throws {
     let round = try sent(to: 4).compactMap(Self.round).last ?? 0
     let reply = AppendReply(
-      outcome: .matched(LogIndex(index)), round: round, wall: wall, promise: 0)
+      outcome: .matched(LogIndex(index)), round: round, wall: wall, promise: 0,
+      hasRoom: othersHaveRoom)
     table.take([try mail(4, term: term, .appendReply(reply))])
+  }
+
+  /// The other voters say what their disks are like, and nothing else.
+  mutating func sayRoom(_ hasRoom: Bool, term: UInt64) throws {
+    othersHaveRoom = hasRoom
+    for other: UInt64 in [4, 5] {
+      let reply = AppendReply(outcome: .heard, round: 0, wall: Self.stamp, hasRoom: hasRoom)
+      table.take([try mail(other, term: term, .appendReply(reply))])
+    }
   }
 
   /// What a Redis client sends on one line each, and takes the answer to it.

@@ -65,7 +65,10 @@ extension Node {
     }
     if holdsRequests || drainDeadline != nil { return stall(&client) }
     if keys({ $0.mustWait(for: client.work.keys) }) == true { return stall(&client) }
-    if refusesGrowth, refuseForRoom(&client, growthOnly: !refusesWrites) { return true }
+    if refusesGrowth {
+      if seeksRoom, client.work.isWrite { return stall(&client) }
+      if refuseForRoom(&client, growthOnly: !refusesWrites) { return true }
+    }
     guard proposals.count + waitingReads < settings.requestsMax else {
       effects.rarePaths.insert(.overloaded)
       fail(&client, Self.overloaded)
