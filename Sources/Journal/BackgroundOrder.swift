@@ -25,6 +25,8 @@ package enum BackgroundOrder: Sendable {
 package enum BackgroundChore: Hashable, Sendable {
   /// Files that nothing needs any more are removed.
   case removals
+  /// A spare segment of that name is made.
+  case spare(String)
 }
 
 /// What came of a ``BackgroundOrder``.

@@ -6,7 +6,7 @@ import Checksums
 /// newer file is told from a damaged one.
 enum Envelope {
   static let prefixBytes = 16
-  static let version: UInt32 = 1
+  static let version: UInt32 = 2
   /// No body of a later version will be longer.
   static let bodyBytesMax = 1 << 20
 
@@ -19,6 +19,7 @@ enum Envelope {
   enum Problem: Error, Equatable {
     case damaged(String)
     case newer(UInt32)
+    case older(UInt32)
   }
 
   static func encode(_ magic: Magic, _ body: [UInt8]) -> [UInt8] {
@@ -65,6 +66,7 @@ enum Envelope {
       guard checksum(whole) == stored else {
         throw Problem.damaged("header checksum does not match")
       }
+      guard version >= Self.version else { throw Problem.older(version) }
       guard version == Self.version else { throw Problem.newer(version) }
       return (body, stored)
     } catch let problem as Problem {

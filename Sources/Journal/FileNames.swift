@@ -3,6 +3,8 @@ import Raft
 /// The names in a replica's folder.
 enum FileNames {
   static let identity = "identity"
+  /// The same once more, for a disk that damages the other.
+  static let identityCopy = "identity-copy"
   static let identityTemporary = "identity.tmp"
   /// Locked by whoever uses the folder; the journal never looks at it.
   static let lock = "lock"
@@ -33,9 +35,22 @@ enum FileNames {
     return snapshot(id) == name ? id : nil
   }
 
-  /// Where bytes are kept that recovery cut from `name` at `offset`.
-  static func broken(_ name: String, offset: Int) -> String {
-    "\(name).\(hexadecimal(UInt64(offset)))\(brokenSuffix)"
+  /// A segment that is not used yet: an old one, or one that was written ahead.
+  static func spare(_ number: UInt64) -> String { "spare-\(hexadecimal(number))" }
+
+  /// The number of a name that ``spare(_:)`` makes; `nil` for every other name.
+  static func spareNumber(_ name: String) -> UInt64? {
+    guard name.hasPrefix("spare-"), let number = UInt64(name.dropFirst(6), radix: 16),
+      spare(number) == name
+    else { return nil }
+    return number
+  }
+
+  /// The segment id in the name of a segment, or of what it was kept aside as; so that no id is
+  /// used twice.
+  static func segmentNumber(_ name: String) -> UInt64? {
+    guard name.hasPrefix("wal-") else { return nil }
+    return UInt64(name.dropFirst(4).prefix(16), radix: 16)
   }
 
   /// 16 digits, so that names sort as their numbers do.

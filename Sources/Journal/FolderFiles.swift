@@ -47,6 +47,7 @@ extension RecoveryError {
       switch problem {
       case .damaged(let reason): .corrupt(file: file, offset: 0, index: index, reason: reason)
       case .newer(let version): .newerFormat(file: file, version: version)
+      case .older(let version): .olderFormat(file: file, version: version)
       }
   }
 }

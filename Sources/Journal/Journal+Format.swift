@@ -11,15 +11,18 @@ extension Journal {
       owner: SegmentHeader.Owner(identity), segment: 1, previous: 0, last: .zero,
       hardState: HardState(), prewritten: UInt64(prewrittenBytes(settings)), chain: 0)
     var effects = makeSegment(header).effects
-    effects += [
-      .create(FileNames.identityTemporary),
-      .write(
-        FileNames.identityTemporary, offset: 0, bytes: IdentityFile.encode(identity)),
-      .sync(FileNames.identityTemporary),
-      .syncFolder,
-      .rename(FileNames.identityTemporary, to: FileNames.identity),
-      .syncFolder,
-    ]
+    let bytes = IdentityFile.encode(identity)
+    effects += writeIdentity(bytes, to: FileNames.identityCopy)
+    effects += writeIdentity(bytes, to: FileNames.identity)
     return effects
+  }
+
+  /// Makes or replaces one of the two files, as a whole or not at all.
+  static func writeIdentity(_ bytes: [UInt8], to name: String) -> [FileEffect] {
+    let temporary = FileNames.identityTemporary
+    return [
+      .create(temporary), .write(temporary, offset: 0, bytes: bytes), .sync(temporary), .syncFolder,
+      .rename(temporary, to: name), .syncFolder,
+    ]
   }
 }

@@ -5,66 +5,174 @@ extension Journal {
   /// Bytes that recovery set aside are kept in at most this many files.
   private static let brokenFilesMax = 8
 
-  /// Reads a folder that ``format(_:settings:)`` made, whatever a crash left of it, and checks
-  /// every byte. What was synced is found again, or the folder is refused.
+  /// Reads a folder that ``format(_:settings:)`` made, whatever a crash or its disk left of it, and
+  /// checks every byte. Where something is missing that may have been acknowledged the log ends
+  /// before it, and ``RestoredState/trust`` says so; a replica that is its whole group is refused
+  /// then, because nobody could give it back.
   package static func recover(
     _ reader: FolderReader, settings: JournalSettings
   ) throws(RecoveryError) -> Recovery {
     let folder = try FolderFiles(reader)
-    let identity = try readIdentity(folder)
+    let (identity, identityRepairs, identityNote) = try readIdentity(folder)
     let owner = SegmentHeader.Owner(identity)
     let snapshots = try SnapshotRecovery(folder, owner: owner)
-    let found = try LogRecovery(folder, owner: owner)
-    var repairs = found.repairs
-    var notes = found.notes
-
-    let snapshot = try chooseSnapshot(snapshots, found)
-    for damage in snapshots.damaged {
-      repairs.append(.rename(damage.name, to: damage.name + FileNames.brokenSuffix))
-      notes.append(
-        "\(damage.name) is damaged at byte \(damage.offset): \(damage.reason); went on from "
-          + (snapshot.map { "the snapshot at \($0.metadata.last)" } ?? "the log alone"))
+    let covered = snapshots.valid.first?.metadata.last.index ?? .zero
+    var found = try LogRecovery(folder, owner: owner, covered: covered)
+    let snapshot = chooseSnapshot(snapshots, &found)
+    if let cut = found.cut, cut.cause == .damage {
+      try refuseIfAlone(identity, snapshot, found, cut)
     }
-    let kept = Array(snapshots.valid.prefix(2).reversed())
-    repairs += snapshots.valid.dropFirst(2).map { .remove(FileNames.snapshot($0.metadata.last)) }
-    repairs += found.stale.map { .remove($0) }
-    repairs += leftovers(folder, adding: repairs)
-    if !repairs.isEmpty { repairs.append(.syncFolder) }
 
     var log = found.log
     var journal = Journal(
       settings: settings, owner: owner, segments: found.segments,
       buffer: RecordBuffer(salt: found.salt, chain: found.chain),
       last: EntryID(index: log.lastIndex, term: log.lastTerm), flushedLast: log.lastIndex,
-      resetIndex: log.baseIndex, hardState: log.hardState)
-    journal.snapshots = kept
+      resetIndex: log.baseIndex, hardState: log.hardState, trust: log.trust)
+    journal.snapshots = Array(snapshots.valid.prefix(2).reversed())
     journal.writtenBytes = log.bytesAfterMarker
+    var repairs = identityRepairs + found.repairs
+    var notes = [identityNote].compactMap(\.self) + found.notes
+    journal.spares = spares(folder, settings, &repairs)
+    if let cut = found.cut {
+      let newest = folder.files.compactMap { FileNames.segmentNumber($0.name) }.max() ?? 0
+      journal.trust.doubts = max(found.doubtsSeen, log.trust.doubts)
+      repairs += journal.beginInDoubt(cut.cause, termSeen: found.termSeen, segment: newest + 1)
+      log.hardState = journal.hardState
+      notes.append(note(cut, journal))
+    }
+    repairs += found.superfluous.map { .remove($0) }
+    repairs += found.dead.map { .rename($0, to: $0 + FileNames.brokenSuffix) }
+    repairs += setAside(snapshots, snapshot, &notes)
+    repairs += leftovers(folder, adding: repairs)
+    if !repairs.isEmpty { repairs.append(.syncFolder) }
+
     if let last = snapshot?.metadata.last, !isInside(last, log) {
-      // A received snapshot became durable, and the crash came before the log was reset to it.
+      // A received snapshot became durable, and the crash came before the log was reset to it; or
+      // it has more than what is left of the log.
       notes.append("the snapshot at \(last) replaced a log that ended at \(log.lastIndex)")
       journal.resetLog(to: last)
       log.reset(to: last)
     }
     return Recovery(
       identity: identity, journal: journal, repairs: repairs,
-      syncs: found.segments.map { .sync($0.name) }
-        + kept.map { .sync(FileNames.snapshot($0.metadata.last)) } + [.syncFolder],
+      syncs: [found.cut == nil ? found.lastBatch : nil].compactMap(\.self)
+        + journal.segments.map { .sync($0.name) }
+        + journal.snapshots.map { .sync(FileNames.snapshot($0.metadata.last)) } + [.syncFolder],
       state: RestoredState(
-        hardState: log.hardState, snapshot: snapshot?.metadata, entries: log.entries),
+        hardState: log.hardState, snapshot: snapshot?.metadata, entries: log.entries,
+        trust: journal.trust),
       snapshot: snapshot?.stored, notes: notes)
   }
 
-  private static func readIdentity(_ folder: FolderFiles) throws(RecoveryError) -> ReplicaIdentity {
-    guard let size = folder.size(FileNames.identity) else { throw try withoutIdentity(folder) }
-    guard size <= UInt64(Envelope.prefixBytes + Envelope.bodyBytesMax) else {
-      throw .corrupt(
-        file: FileNames.identity, offset: 0, index: nil, reason: "the file is too large")
+  private static func note(_ cut: LogRecovery.Cut, _ journal: Journal) -> String {
+    let what =
+      cut.cause == .tornTail
+      ? "a crash tore the last write, or it was damaged since"
+      : "acknowledged data is damaged or missing"
+    return "\(cut.file), byte \(cut.offset), log index \(journal.last.index.next): \(cut.reason). "
+      + "So \(what): this replica neither votes nor counts until its group has given it what it "
+      + "may lack (doubt \(journal.trust.doubts))"
+  }
+
+  /// Nobody could give back what a replica lost that is its whole group.
+  private static func refuseIfAlone(
+    _ identity: ReplicaIdentity, _ snapshot: SnapshotFile?, _ found: LogRecovery,
+    _ cut: LogRecovery.Cut
+  ) throws(RecoveryError) {
+    var membership = snapshot?.metadata.membership
+    for entry in found.log.entries where entry.kind == .membership {
+      if let change = try? Membership(encoded: entry.payload) { membership = change }
     }
-    let bytes = try folder.read(FileNames.identity, at: 0, count: Int(size))
-    do {
-      return try IdentityFile.decode(bytes)
+    let voters =
+      membership?.voters ?? (identity.isJoiner ? [] : identity.members.map(\.id))
+    guard voters == [identity.replica] else { return }
+    throw .corrupt(
+      file: cut.file, offset: cut.offset, index: found.log.lastIndex.next, reason: cut.reason)
+  }
+
+  /// The spare segments; those that are not as they were made go.
+  private static func spares(
+    _ folder: FolderFiles, _ settings: JournalSettings, _ repairs: inout [FileEffect]
+  ) -> [String] {
+    var spares: [String] = []
+    for file in folder.files where FileNames.spareNumber(file.name) != nil {
+      if isFit(size: Int(clamping: file.size), settings), spares.count < sparesMax {
+        spares.append(file.name)
+      } else {
+        repairs.append(.remove(file.name))
+      }
+    }
+    return spares
+  }
+
+  private static func setAside(
+    _ snapshots: SnapshotRecovery, _ used: SnapshotFile?, _ notes: inout [String]
+  ) -> [FileEffect] {
+    var repairs: [FileEffect] = snapshots.valid.dropFirst(2).map {
+      .remove(FileNames.snapshot($0.metadata.last))
+    }
+    for damage in snapshots.damaged {
+      repairs.append(.rename(damage.name, to: damage.name + FileNames.brokenSuffix))
+      notes.append(
+        "\(damage.name) is damaged at byte \(damage.offset): \(damage.reason); went on from "
+          + (used.map { "the snapshot at \($0.metadata.last)" } ?? "the log alone"))
+    }
+    return repairs
+  }
+
+  /// The identity, from its copy if the disk damaged the file, and what makes both whole again.
+  private static func readIdentity(
+    _ folder: FolderFiles
+  ) throws(RecoveryError) -> (identity: ReplicaIdentity, repairs: [FileEffect], note: String?) {
+    guard folder.size(FileNames.identity) != nil else { throw try withoutIdentity(folder) }
+    let temporary: [FileEffect] =
+      folder.size(FileNames.identityTemporary) == nil ? [] : [.remove(FileNames.identityTemporary)]
+    let other = Result { () throws(RecoveryError) in
+      try readIdentity(folder, FileNames.identityCopy)
+    }
+    do throws(RecoveryError) {
+      let identity = try readIdentity(folder, FileNames.identity)
+      switch other {
+      case .success(identity): return (identity, temporary, nil)
+      case .failure(.corrupt):
+        let bytes = IdentityFile.encode(identity)
+        return (
+          identity, temporary + writeIdentity(bytes, to: FileNames.identityCopy),
+          "\(FileNames.identityCopy) was damaged or missing: written again"
+        )
+      case .failure(let error): throw error
+      case .success: throw .foreign(file: FileNames.identityCopy)
+      }
     } catch {
-      throw RecoveryError(error, FileNames.identity)
+      guard case .corrupt(_, _, _, let reason) = error, case .success(let identity) = other else {
+        throw error
+      }
+      let bytes = IdentityFile.encode(identity)
+      return (
+        identity, temporary + writeIdentity(bytes, to: FileNames.identity),
+        "\(FileNames.identity) was damaged (\(reason)): written again from its copy"
+      )
+    }
+  }
+
+  private static func readIdentity(
+    _ folder: FolderFiles, _ name: String
+  ) throws(RecoveryError) -> ReplicaIdentity {
+    guard let size = folder.size(name) else {
+      throw .corrupt(file: name, offset: 0, index: nil, reason: "the file is missing")
+    }
+    guard size <= UInt64(Envelope.prefixBytes + Envelope.bodyBytesMax) else {
+      throw .corrupt(file: name, offset: 0, index: nil, reason: "the file is too large")
+    }
+    do {
+      return try IdentityFile.decode(folder.read(name, at: 0, count: Int(size)))
+    } catch let error as RecoveryError {
+      throw error
+    } catch let problem as Envelope.Problem {
+      throw RecoveryError(problem, name)
+    } catch {
+      throw .unreadable(file: name, reason: "\(error)")
     }
   }
 
@@ -73,11 +181,12 @@ extension Journal {
     _ folder: FolderFiles
   ) throws(RecoveryError) -> RecoveryError {
     let ours = folder.files.filter {
-      FileNames.segmentID($0.name) != nil || FileNames.snapshotID($0.name) != nil
-        || $0.name == FileNames.identityTemporary
+      FileNames.segmentNumber($0.name) != nil || FileNames.snapshotID($0.name) != nil
+        || $0.name == FileNames.identityTemporary || $0.name == FileNames.identityCopy
     }
     guard !ours.isEmpty else { return .notInitialised }
-    for file in ours where file.name != FileNames.identityTemporary {
+    for file in ours
+    where !file.name.hasSuffix(FileNames.temporarySuffix) && file.name != FileNames.identityCopy {
       guard file.name == FileNames.segment(1), try LogRecovery.isBlank(folder, file) else {
         return .corrupt(
           file: FileNames.identity, offset: 0, index: nil,
@@ -87,23 +196,25 @@ extension Journal {
     return .initialisationInterrupted
   }
 
-  /// The newest whole snapshot from which the log goes on; `nil` if the log is complete from its
-  /// first entry.
+  /// The newest whole snapshot; `nil` if there is none. If the log does not go on from it, and not
+  /// from the first entry either, it is given up.
   private static func chooseSnapshot(
-    _ snapshots: SnapshotRecovery, _ found: LogRecovery
-  ) throws(RecoveryError) -> SnapshotFile? {
+    _ snapshots: SnapshotRecovery, _ found: inout LogRecovery
+  ) -> SnapshotFile? {
+    let newest = snapshots.valid.first
     let base = found.log.baseIndex
-    if let usable = snapshots.valid.first, usable.metadata.last.index >= base { return usable }
-    if base == .zero, found.stale.isEmpty { return nil }
+    if base == .zero { return newest }
+    if let newest, newest.metadata.last.index >= base { return newest }
+    var cut = LogRecovery.Cut(
+      cause: .damage, file: found.segments.first?.name ?? FileNames.segment(1), offset: 0,
+      reason: "the log before this segment is missing, and no snapshot reaches index \(base)")
     if let damage = snapshots.damaged.first {
-      throw .corrupt(
-        file: damage.name, offset: damage.offset, index: damage.id.index,
+      cut = LogRecovery.Cut(
+        cause: .damage, file: damage.name, offset: damage.offset,
         reason: "\(damage.reason), and the log begins after index \(base)")
     }
-    let first = found.segments.first.map { FileNames.segment($0.id) } ?? FileNames.segment(1)
-    throw .corrupt(
-      file: first, offset: 0, index: base.next,
-      reason: "the log before this segment is missing, and no snapshot reaches index \(base)")
+    found.giveUp(for: cut, after: newest?.metadata.last ?? .zero)
+    return newest
   }
 
   /// True if the log holds what the snapshot ends with, so that its later entries still count.
@@ -118,12 +229,10 @@ extension Journal {
   ) -> [FileEffect] {
     let names = folder.files.map(\.name)
     let temporary = names.filter {
-      $0 == FileNames.identityTemporary
-        || ($0.hasPrefix("snap-") && $0.hasSuffix(FileNames.temporarySuffix))
+      $0.hasSuffix(FileNames.temporarySuffix)
+        && ($0.hasPrefix("snap-") || $0.hasPrefix("wal-") || $0.hasPrefix("spare-"))
     }
-    let broken = names.filter {
-      $0.hasSuffix(FileNames.brokenSuffix) && !repairs.contains(.create($0))
-    }
+    let broken = names.filter { $0.hasSuffix(FileNames.brokenSuffix) }
     let excess = max(0, broken.count - brokenFilesMax)
     return (temporary + broken.prefix(excess)).map { .remove($0) }
   }

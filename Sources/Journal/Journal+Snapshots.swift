@@ -54,8 +54,7 @@ extension Journal {
     let older = snapshots.count > 1 ? snapshots[0].metadata.last.index : .zero
     if count > 1, older >= resetIndex { keepFrom = min(keepFrom, older.next) }
     while segments.count > 1, segments[1].lastBefore < keepFrom {
-      waitingRemovals.append(.remove(segments[0].name))
-      segments.removeFirst()
+      retire(segments.removeFirst())
     }
   }
 

@@ -40,6 +40,9 @@ package struct Journal: Sendable {
   /// The log before and at this index was replaced by a received snapshot.
   var resetIndex: LogIndex
   var hardState: HardState
+  package internal(set) var trust: Trust
+  /// Files that become segments without asking the file system for room; at most ``sparesMax``.
+  var spares: [String] = []
   /// Makes the segment that the buffer goes to and seals the one before.
   var rotation: [FileEffect] = []
   /// Removals that wait for the marker in the buffer, and those whose marker is durable.
@@ -52,9 +55,26 @@ package struct Journal: Sendable {
   var writtenBytes: UInt64 = 0
   var writtenBytesAtSnapshot: UInt64 = 0
 
-  /// Buffers the promises, if given, and the entries, which follow each other. If the first is not
-  /// after the last of the journal, the journal is cut there first; it never leaves a gap.
-  package mutating func append(hardState newHardState: HardState?, entries: [Entry]) {
+  /// Old segments that are kept for new ones.
+  static let sparesMax = 2
+
+  /// Buffers the promises, if given, and the entries, which follow each other, and then that the
+  /// log is no longer, or once more, in doubt. If the first entry is not after the last of the
+  /// journal, the journal is cut there first; it never leaves a gap.
+  package mutating func append(
+    hardState newHardState: HardState?, entries: [Entry], trust newTrust: Trust? = nil
+  ) {
+    append(newHardState)
+    append(entries)
+    guard let newTrust, newTrust != trust else { return }
+    beginBatch()
+    buffer.append(
+      RecordHeader(type: .trust, kind: newTrust.cause?.rawValue ?? 0, index: newTrust.doubts),
+      body: [])
+    trust = newTrust
+  }
+
+  private mutating func append(_ newHardState: HardState?) {
     if let newHardState, newHardState != hardState {
       beginBatch()
       buffer.append(
@@ -64,8 +84,12 @@ package struct Journal: Sendable {
         body: [])
       hardState = newHardState
     }
+  }
+
+  private mutating func append(_ entries: [Entry]) {
     guard let first = entries.first else { return }
-    beginBatch()
+    beginBatch(
+      bytes: entries.reduce(0) { $0 + RecordHeader.recordBytes(bodyCount: $1.payload.count) })
     invariant(
       first.index > .zero && first.index <= last.index.next,
       "entry \(first.id) would leave a gap after \(last)")
@@ -101,6 +125,7 @@ package struct Journal: Sendable {
   package mutating func flush() -> (writes: [FileEffect], syncs: [FileEffect]) {
     var writes = removals
     var syncs: [FileEffect] = removals.isEmpty ? [] : [.syncFolder]
+    for case .rename(_, to: let spare) in removals { spares.append(spare) }
     removals = []
     guard !buffer.isEmpty else { return (writes, syncs) }
     writes += rotation
@@ -116,8 +141,23 @@ package struct Journal: Sendable {
   /// Bytes of records in the segments that are kept.
   package var journalBytes: UInt64 { segments.reduce(0) { $0 + UInt64($1.used) } }
 
-  /// Bytes of the segments' files: ``journalBytes`` and what was written ahead.
-  package var journalFileBytes: UInt64 { segments.reduce(0) { $0 + UInt64($1.size) } }
+  /// Bytes of the segments' files, spares included: ``journalBytes`` and what was written ahead.
+  package var journalFileBytes: UInt64 {
+    segments.reduce(0) { $0 + UInt64($1.size) }
+      + UInt64(spares.count * Self.prewrittenBytes(settings))
+  }
+
+  /// Bytes of entries that one batch can have without asking the file system for room.
+  package var roomBytes: Int {
+    let newest = segments[segments.count - 1]
+    let rest = newest.size - newest.used - Self.batchOverhead
+    if spares.isEmpty { return max(0, rest) }
+    return max(rest, Self.prewrittenBytes(settings) - SegmentHeader.size - Self.batchOverhead)
+  }
+
+  /// What may come with the entries of a batch: promises, trust, a snapshot's marker, commit
+  /// record, end mark, and what seals the segment after it.
+  private static let batchOverhead = 512
 
   /// Bytes of the snapshots that are kept.
   package var snapshotBytes: UInt64 { snapshots.reduce(0) { $0 + $1.size } }
@@ -127,19 +167,23 @@ package struct Journal: Sendable {
     writtenBytes + UInt64(buffer.count) - writtenBytesAtSnapshot
   }
 
-  /// Before the first record of a batch: goes on in a new segment if this one is full.
-  mutating func beginBatch() {
-    guard buffer.isEmpty, rotation.isEmpty,
-      segments[segments.count - 1].used >= settings.segmentBytes
-    else { return }
+  /// Before the first record of a batch: goes on in a new segment if this one is full, or if so
+  /// many bytes would make its file longer and a new segment has room for them.
+  mutating func beginBatch(bytes: Int = 0) {
     let full = segments[segments.count - 1]
+    let capacity = Self.prewrittenBytes(settings) - SegmentHeader.size - Self.batchOverhead
+    let isFull =
+      full.used >= settings.segmentBytes
+      || full.used + bytes + Self.batchOverhead > full.size && bytes <= capacity
+        && full.used > SegmentHeader.size
+    guard buffer.isEmpty, rotation.isEmpty, isFull else { return }
     let header = SegmentHeader(
       owner: owner, segment: full.id + 1, previous: full.id, last: last, hardState: hardState,
-      prewritten: UInt64(Self.prewrittenBytes(settings)), chain: buffer.chain)
-    let made = Self.makeSegment(header)
+      prewritten: UInt64(Self.prewrittenBytes(settings)), chain: buffer.chain, trust: trust)
+    let made = Self.makeSegment(header, from: spares.isEmpty ? nil : spares.removeFirst())
     // The order is what recovery relies on: the new segment is durable before the old one names it,
     // and the old one is sealed before the new one holds anything.
-    rotation = made.effects + [.syncFolder]
+    rotation = made.effects
     buffer.append(RecordHeader(type: .seal, index: header.segment), body: [])
     rotation.append(writeBatch(full.name))
     rotation.append(.sync(full.name))
@@ -154,28 +198,44 @@ package struct Journal: Sendable {
   private mutating func writeBatch(_ name: String) -> FileEffect {
     let position = segments.count - 1
     let offset = segments[position].used
-    let batch = buffer.commit(watermark: flushedLast.rawValue, at: offset)
+    let batch = buffer.commit(watermark: flushedLast.rawValue)
     flushedLast = last.index
-    segments[position].used += batch.count
-    segments[position].size = max(segments[position].size, segments[position].used)
+    // The end mark is not part of the batch: the next one begins there.
+    segments[position].used += batch.count - RecordHeader.size
+    segments[position].size = max(segments[position].size, offset + batch.count)
     writtenBytes += UInt64(batch.count)
     return .write(name, offset: UInt64(offset), bytes: batch)
   }
 
   static func prewrittenBytes(_ settings: JournalSettings) -> Int {
-    (max(settings.segmentBytes, SegmentHeader.size) + 7) & ~7
+    (max(settings.segmentBytes, SegmentHeader.size + RecordHeader.size) + 7) & ~7
   }
 
-  /// Makes a segment's file and makes its content durable; the folder is not synced yet.
-  static func makeSegment(_ header: SegmentHeader) -> (effects: [FileEffect], salt: UInt32) {
+  /// Makes a segment without records, of a spare file or of zeros, and makes it durable. It gets
+  /// its name last, so that a segment that can be seen is whole.
+  static func makeSegment(
+    _ header: SegmentHeader, from spare: String? = nil
+  ) -> (effects: [FileEffect], salt: UInt32) {
     let name = FileNames.segment(header.segment)
     let start = header.encode()
-    var bytes = [UInt8](repeating: 0, count: Int(header.prewritten))
-    for index in start.indices { bytes[index] = start[index] }
-    var salt = ByteReader(start, in: 12..<16)
+    var reader = ByteReader(start, in: 12..<16)
+    let salt = (try? reader.u32("checksum")) ?? 0
+    let bytes = start + RecordBuffer.endMark(salt: salt)
+    if let spare {
+      return (
+        [
+          .write(spare, offset: 0, bytes: bytes), .sync(spare), .rename(spare, to: name),
+          .syncFolder,
+        ],
+        salt
+      )
+    }
+    let temporary = name + FileNames.temporarySuffix
+    let zeros = [UInt8](repeating: 0, count: max(0, Int(header.prewritten) - bytes.count))
     let effects: [FileEffect] = [
-      .create(name), .write(name, offset: 0, bytes: bytes), .sync(name),
+      .create(temporary), .write(temporary, offset: 0, bytes: bytes + zeros), .sync(temporary),
+      .rename(temporary, to: name), .syncFolder,
     ]
-    return (effects, (try? salt.u32("checksum")) ?? 0)
+    return (effects, salt)
   }
 }

@@ -2,192 +2,297 @@ import Raft
 
 /// The segments of a folder, walked from the oldest that is needed to the newest.
 struct LogRecovery {
+  /// Where the log ends before what was written, and why.
+  struct Cut: Hashable {
+    var cause: Trust.Cause
+    var file: String
+    var offset: UInt64
+    var reason: String
+  }
+
   private struct Candidate {
     var file: FolderReader.File
     var header: SegmentHeader
     var salt: UInt32
   }
 
-  private(set) var log: RecoveredLog
+  private(set) var log = RecoveredLog(after: .zero)
+  /// Those that the log goes on from, oldest first.
   private(set) var segments: [Journal.Segment] = []
   private(set) var salt: UInt32 = 0
   private(set) var chain: UInt32 = 0
+  private(set) var cut: Cut?
+  /// Written again before the first turn: see ``Recovery/syncs``.
+  private(set) var lastBatch: FileEffect?
   private(set) var repairs: [FileEffect] = []
   private(set) var notes: [String] = []
-  /// Segments before a gap: left by an interrupted removal if a snapshot covers them.
-  private(set) var stale: [String] = []
+  /// Segments that nothing needs: left by an interrupted removal, or empty.
+  private(set) var superfluous: [String] = []
+  /// Segments that do not count and are kept aside.
+  private(set) var dead: [String] = []
+  /// The most that any record or header tells of, in the log or not.
+  private(set) var termSeen = Term.zero
+  private(set) var indexSeen = LogIndex.zero
+  private(set) var doubtsSeen: UInt64 = 0
+  private var candidates: [Candidate] = []
 
-  init(_ folder: FolderFiles, owner: SegmentHeader.Owner) throws(RecoveryError) {
-    var (candidates, unfinished) = try Self.readHeaders(folder, owner)
-    var first = candidates.count - 1
-    guard first >= 0 else {
-      throw .corrupt(
-        file: FileNames.segment(1), offset: 0, index: nil, reason: "there is no segment of the log")
+  /// - Parameter covered: what a whole snapshot holds, so that the log need not.
+  init(
+    _ folder: FolderFiles, owner: SegmentHeader.Owner, covered: LogIndex
+  ) throws(RecoveryError) {
+    try readHeaders(folder, owner)
+    guard !candidates.isEmpty else {
+      if cut == nil {
+        cut = Cut(
+          cause: .damage, file: FileNames.segment(1), offset: 0,
+          reason: "there is no segment of the log")
+      }
+      return
     }
-    while first > 0, candidates[first].header.previous == candidates[first - 1].header.segment {
-      first -= 1
+    var chain = Self.chain(candidates)
+    let older = candidates[..<chain[0]].map(\.file.name)
+    // A log that begins anew was made when what stood before it was given up.
+    if candidates[chain[0]].header.previous == 0 { dead += older } else { superfluous += older }
+    dead += candidates.indices.dropFirst(chain[0]).filter { !chain.contains($0) }.map {
+      candidates[$0].file.name
     }
-    stale = candidates[..<first].map(\.file.name)
-    candidates.removeFirst(first)
-    log = RecoveredLog(candidates[0].header)
-    for position in candidates.indices {
-      let isDone = try walk(folder, candidates, position, &unfinished)
-      if isDone { break }
+    // A damaged header counts only if the log cannot do without that segment.
+    let headerCut = cut
+    cut = nil
+    log = RecoveredLog(candidates[chain[0]].header)
+    while !chain.isEmpty {
+      try walk(folder, &chain, covered)
     }
-    if let unfinished { remove(unfinished.name) }
+    if let headerCut, cut == nil, headerCut.file > segments[segments.count - 1].name {
+      cut = headerCut
+    }
+    if cut != nil { try witness(folder) }
   }
 
-  private static func readHeaders(
+  /// The whole log is given up, because it does not go on from any snapshot.
+  mutating func giveUp(for reason: Cut, after base: EntryID) {
+    cut = reason
+    dead += superfluous + segments.map(\.name)
+    superfluous = []
+    segments = []
+    chain = 0
+    lastBatch = nil
+    let (hardState, trust) = (log.hardState, log.trust)
+    log = RecoveredLog(after: base)
+    log.hardState = hardState
+    log.trust = trust
+  }
+
+  private mutating func readHeaders(
     _ folder: FolderFiles, _ owner: SegmentHeader.Owner
-  ) throws(RecoveryError) -> ([Candidate], unfinished: FolderReader.File?) {
-    var candidates: [Candidate] = []
-    var unfinished: FolderReader.File?
-    let files = folder.files.filter { FileNames.segmentID($0.name) != nil }
-    for (position, file) in files.enumerated() {
+  ) throws(RecoveryError) {
+    for file in folder.files where FileNames.segmentID(file.name) != nil {
       let bytes = try folder.readEnvelope(file, .segment)
-      do {
+      do throws(Envelope.Problem) {
         let (header, salt) = try SegmentHeader.decode(bytes)
-        guard header.owner == owner else { throw RecoveryError.foreign(file: file.name) }
+        guard header.owner == owner else { throw .damaged("") }
         guard FileNames.segment(header.segment) == file.name else {
-          throw Envelope.Problem.damaged("the header names another segment")
+          throw .damaged("the header names another segment")
         }
         candidates.append(Candidate(file: file, header: header, salt: salt))
-      } catch let error as RecoveryError {
-        throw error
-      } catch let problem as Envelope.Problem {
-        // The newest segment may be one whose making was interrupted: then nothing is behind its
-        // header, and the one before is not sealed, which the walk checks.
-        guard case .damaged = problem, position > 0, position == files.count - 1,
-          try isBlank(folder, file)
-        else { throw RecoveryError(problem, file.name) }
-        unfinished = file
+        doubtsSeen = max(doubtsSeen, header.trust.doubts)
       } catch {
-        throw .unreadable(file: file.name, reason: "\(error)")
+        guard case .damaged(let reason) = error else { throw RecoveryError(error, file.name) }
+        if reason.isEmpty { throw .foreign(file: file.name) }
+        dead.append(file.name)
+        cut = Cut(cause: .damage, file: file.name, offset: 0, reason: reason)
       }
     }
-    return (candidates, unfinished)
   }
 
-  /// True if nothing stands behind the header.
-  static func isBlank(
-    _ folder: FolderFiles, _ file: FolderReader.File
-  ) throws(RecoveryError) -> Bool {
-    let bytes = try readAll(folder, file)
-    return bytes.withUnsafeBytes { Sector.endOfContent($0) } <= SegmentHeader.size
+  /// The newest segment and those before it, as each names the one before; positions, ascending.
+  private static func chain(_ candidates: [Candidate]) -> [Int] {
+    var chain = [candidates.count - 1]
+    while let before = candidates[..<chain[0]].lastIndex(where: {
+      $0.header.segment == candidates[chain[0]].header.previous
+    }) {
+      chain.insert(before, at: 0)
+    }
+    return chain
   }
 
   private static func readAll(
     _ folder: FolderFiles, _ file: FolderReader.File
   ) throws(RecoveryError) -> [UInt8] {
     guard file.size <= FolderFiles.segmentBytesMax else {
-      throw .corrupt(file: file.name, offset: 0, index: nil, reason: "the file is too large")
+      throw .unreadable(file: file.name, reason: "no segment is as large as \(file.size) bytes")
     }
     return try folder.read(file.name, at: 0, count: Int(file.size))
   }
 
-  /// Walks one segment; true if it is the one to go on with.
+  /// Walks the first segment of `chain` and takes it out, with those that do not count.
   private mutating func walk(
-    _ folder: FolderFiles, _ candidates: [Candidate], _ position: Int,
-    _ unfinished: inout FolderReader.File?
-  ) throws(RecoveryError) -> Bool {
-    let candidate = candidates[position]
-    let name = candidate.file.name
-    if position > 0 {
-      let header = candidate.header
-      guard header.chain == chain, header.last.index == log.lastIndex,
-        header.last.term == log.lastTerm, header.hardState == log.hardState
-      else { throw corrupt(name, 0, "the segment does not follow the one before") }
-    }
+    _ folder: FolderFiles, _ chain: inout [Int], _ covered: LogIndex
+  ) throws(RecoveryError) {
+    let candidate = candidates[chain.removeFirst()]
     let bytes = try Self.readAll(folder, candidate.file)
+    // Recovery made this segment, and its header says what it found to be so.
+    if candidate.header.trust.doubts > log.trust.doubts {
+      log.trust = candidate.header.trust
+      log.hardState = candidate.header.hardState
+    }
     var walked = log
-    let end = bytes.withUnsafeBytes {
-      SegmentScan(bytes: $0, salt: candidate.salt).walk(&walked)
+    let (end, tail) = bytes.withUnsafeBytes {
+      let scan = SegmentScan(bytes: $0, salt: candidate.salt)
+      let end = scan.walk(&walked)
+      return (end, SegmentTail(scan, after: end))
     }
     log = walked
+    take(candidate, end)
+    if let next = chain.first {
+      let header = candidates[next].header
+      if follows(header) {
+        guard tail == .clean, end.sealedFor == nil, chain.count == 1,
+          header.trust == log.trust, try isBlank(folder, candidates[next])
+        else { return }
+        // It was being made when the process stopped, and nothing names it yet.
+        superfluous.append(candidates[next].file.name)
+        notes.append(
+          "\(candidates[next].file.name) was being made when the process stopped, and was empty: "
+            + "removed")
+        chain = []
+      } else {
+        skip(&chain, covered, Cut(damage: candidate.file.name, end, tail))
+        return
+      }
+    }
+    if let next = end.sealedFor {
+      let name = FileNames.segment(next)
+      cut = Cut(
+        cause: .damage, file: name, offset: 0,
+        reason: "the segment is missing, and \(candidate.file.name) names it as the next")
+      return
+    }
+    settle(candidate, bytes, end, tail)
+  }
+
+  /// Whether a segment was made after what has been walked. Recovery makes one with more doubts
+  /// after a cut, which ends what stands before it.
+  private func follows(_ header: SegmentHeader) -> Bool {
+    header.chain == chain && header.last.index == log.lastIndex
+      && header.last.term == log.lastTerm
+      && (header.trust.doubts > log.trust.doubts
+        || header.trust == log.trust && header.hardState == log.hardState)
+  }
+
+  private mutating func take(_ candidate: Candidate, _ end: SegmentScan.End) {
     salt = candidate.salt
     chain = end.chain
     segments.append(
       Journal.Segment(
         id: candidate.header.segment, lastBefore: candidate.header.last.index, used: end.offset,
         size: max(end.offset, Int(candidate.file.size))))
-
-    if let next = end.sealedFor {
-      if let offset = end.badOffset { throw corrupt(name, offset, end.reason) }
-      if position + 1 < candidates.count, candidates[position + 1].header.segment == next {
-        return false
-      }
-      let reason =
-        unfinished?.name == FileNames.segment(next)
-        ? "the header is damaged" : "the segment is missing, and \(name) names it as the next"
-      throw corrupt(FileNames.segment(next), 0, reason)
-    }
-    if position + 1 < candidates.count {
-      // Not sealed: the next segment was being made, and has to be empty.
-      let next = candidates[position + 1].file
-      guard position + 2 == candidates.count, unfinished == nil,
-        try Self.isBlank(folder, next)
-      else {
-        throw corrupt(
-          name, end.badOffset ?? end.offset,
-          end.badOffset == nil ? "the seal is missing" : end.reason)
-      }
-      unfinished = next
-    }
-    try settleTail(folder, candidate, bytes, end)
-    return true
   }
 
-  /// The segment to go on with: what stands after its last whole batch is a tear, or it is damage.
-  private mutating func settleTail(
-    _ folder: FolderFiles, _ candidate: Candidate, _ bytes: [UInt8], _ end: SegmentScan.End
-  ) throws(RecoveryError) {
-    let name = candidate.file.name
-    // Without a bad record the scan has seen that nothing but zeros follows.
-    let content =
-      end.badOffset == nil
-      ? end.offset : max(end.offset, bytes.withUnsafeBytes { Sector.endOfContent($0) })
-    let prewritten = Int(clamping: candidate.header.prewritten)
-    if bytes.count < prewritten, end.badOffset != nil || content > bytes.count - 8 {
-      // The zeros were durable before the first batch, so no crash takes them away. Where some are
-      // still there behind the last batch, no other batch followed it.
-      throw corrupt(name, bytes.count, "the end of the file was cut off")
+  /// The next segment does not follow. If a snapshot covers what is missing, the log goes on behind
+  /// it; otherwise it ends here.
+  private mutating func skip(_ chain: inout [Int], _ covered: LogIndex, _ damage: Cut) {
+    guard let position = chain.firstIndex(where: { candidates[$0].header.last.index <= covered })
+    else {
+      dead += chain.map { candidates[$0].file.name }
+      chain = []
+      cut = damage
+      return
     }
-    if let offset = end.badOffset {
-      let problem = bytes.withUnsafeBytes {
-        TornTail.corruption(
-          SegmentScan(bytes: $0, salt: candidate.salt), after: end.offset, chain: end.chain)
-      }
-      if let problem { throw corrupt(name, offset, "\(end.reason), and \(problem)") }
-      keepAside(folder, name, end.offset, Array(bytes[end.offset..<content]))
-    }
-    if bytes.count < prewritten {
-      repairs += [TornTail.zeros(name, bytes.count..<prewritten), .sync(name)]
-      notes.append("\(name) had lost zeros at its end: they were written again")
-      segments[segments.count - 1].size = prewritten
-    }
-  }
-
-  private mutating func keepAside(
-    _ folder: FolderFiles, _ name: String, _ offset: Int, _ torn: [UInt8]
-  ) {
-    let broken = FileNames.broken(name, offset: offset)
-    // An earlier recovery may have been interrupted here, or tore at the same place.
-    if folder.size(broken) != nil { repairs += [.remove(broken), .syncFolder] }
-    repairs += [
-      .create(broken), .write(broken, offset: 0, bytes: torn), .sync(broken), .syncFolder,
-    ]
-    repairs += TornTail.repair(name, offset..<offset + torn.count)
+    dead += segments.map(\.name) + chain[..<position].map { candidates[$0].file.name }
     notes.append(
-      "\(name) ended in a write of \(torn.count) bytes at byte \(offset) that a crash tore and "
-        + "that was never acknowledged: cut, and kept aside as \(broken)")
+      "\(damage.file) is damaged at byte \(damage.offset): \(damage.reason); a snapshot has what "
+        + "it held")
+    chain.removeFirst(position)
+    segments = []
+    log = RecoveredLog(candidates[chain[0]].header)
   }
 
-  private mutating func remove(_ name: String) {
-    repairs += [.remove(name), .syncFolder]
-    notes.append("\(name) was being made when the process stopped, and was empty: removed")
+  /// The segment to go on with.
+  private mutating func settle(
+    _ candidate: Candidate, _ bytes: [UInt8], _ end: SegmentScan.End, _ tail: SegmentTail
+  ) {
+    let name = candidate.file.name
+    let made = Int(clamping: candidate.header.prewritten)
+    switch tail {
+    case .cut(let cause, let reason):
+      let isShort = bytes.count < made
+      cut = Cut(
+        cause: isShort ? .damage : cause, file: name,
+        offset: UInt64(end.bad?.offset ?? end.offset),
+        reason: isShort ? "the end of the file was cut off" : reason)
+    case .clean:
+      if end.lastBatch < end.offset {
+        lastBatch = .write(
+          name, offset: UInt64(end.lastBatch),
+          bytes: Array(bytes[end.lastBatch..<end.offset + RecordHeader.size]))
+      }
+      guard bytes.count < made else { return }
+      let zeros = [UInt8](repeating: 0, count: made - bytes.count)
+      repairs += [.write(name, offset: UInt64(bytes.count), bytes: zeros), .sync(name)]
+      notes.append("\(name) had lost bytes behind the log's end: zeros were written there")
+      segments[segments.count - 1].size = made
+    }
   }
 
-  private func corrupt(_ name: String, _ offset: Int, _ reason: String) -> RecoveryError {
-    .corrupt(file: name, offset: UInt64(offset), index: log.lastIndex.next, reason: reason)
+  private func isBlank(
+    _ folder: FolderFiles, _ candidate: Candidate
+  ) throws(RecoveryError) -> Bool {
+    try Self.readAll(folder, candidate.file).withUnsafeBytes {
+      let scan = SegmentScan(bytes: $0, salt: candidate.salt)
+      var log = RecoveredLog(candidate.header)
+      let end = scan.walk(&log)
+      return end.offset == SegmentHeader.size && SegmentTail(scan, after: end) == .clean
+    }
+  }
+
+  /// Whether a segment that stands alone holds no record.
+  static func isBlank(_ folder: FolderFiles, _ file: FolderReader.File) throws(RecoveryError)
+    -> Bool
+  {
+    guard let (header, salt) = try? SegmentHeader.decode(folder.readEnvelope(file, .segment))
+    else { return false }
+    return try readAll(folder, file).withUnsafeBytes {
+      let scan = SegmentScan(bytes: $0, salt: salt)
+      var log = RecoveredLog(header)
+      let end = scan.walk(&log)
+      return end.offset == SegmentHeader.size && SegmentTail(scan, after: end) == .clean
+    }
+  }
+
+  /// Looks at every record of the segments that are whole enough, for the terms they tell of.
+  private mutating func witness(_ folder: FolderFiles) throws(RecoveryError) {
+    for candidate in candidates {
+      note(candidate.header.hardState.term, candidate.header.last.index)
+      let bytes = try Self.readAll(folder, candidate.file)
+      let found = bytes.withUnsafeBytes {
+        SegmentScan(bytes: $0, salt: candidate.salt).headers()
+      }
+      for header in found {
+        switch header.type {
+        case .hardState: note(Term(header.term), .zero)
+        case .entry, .logReset: note(Term(header.term), LogIndex(header.index))
+        case .trust: doubtsSeen = max(doubtsSeen, header.index)
+        case .snapshotMarker, .seal, .commit, .end: break
+        }
+      }
+    }
+    note(log.hardState.term, log.lastIndex)
+    doubtsSeen = max(doubtsSeen, log.trust.doubts)
+  }
+
+  private mutating func note(_ term: Term, _ index: LogIndex) {
+    termSeen = max(termSeen, term)
+    indexSeen = max(indexSeen, index)
+  }
+}
+
+extension LogRecovery.Cut {
+  /// What follows in other segments does not go on from here.
+  fileprivate init(damage file: String, _ end: SegmentScan.End, _ tail: SegmentTail) {
+    self.init(
+      cause: .damage, file: file, offset: UInt64(end.bad?.offset ?? end.offset),
+      reason: end.bad?.reason ?? "the next segment does not follow")
+    if case .cut(_, let reason) = tail { self.reason = reason }
   }
 }

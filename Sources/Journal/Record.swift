@@ -15,6 +15,11 @@ enum RecordType: UInt8 {
   case seal = 5
   /// Ends a batch: what was written by one write and made durable by one sync.
   case commit = 6
+  /// The log ends here. It follows each batch without being part of it, and the next batch
+  /// overwrites it: where it is missing, something was written.
+  case end = 7
+  /// How often the log was in doubt, and whether it still is (see ``Trust``).
+  case trust = 8
 }
 
 /// The 48 bytes before a record's body; see docs/STORAGE.md for the layout.
@@ -92,56 +97,15 @@ struct RecordHeader: Hashable {
   }
 }
 
-/// The body of a commit record.
+/// The body of a commit record: checksum of the batch, and the number of its records.
 enum CommitFrame {
-  /// Checksum of the batch, number of its all-zero sectors, and ``end``.
-  static let bodyBytes = 16
+  static let bodyBytes = 8
   static let size = RecordHeader.size + bodyBytes
-  /// The last bytes of a batch. None is zero, so that the last byte that is not zero in a segment
-  /// is the end of a batch that was written to its end.
-  static let end: UInt64 = 0x9D_E3_A1_5B_77_C6_2F_D1
 }
 
-/// The unit in which a disk is expected to write all or nothing.
-enum Sector {
-  static let size = 512
-
-  /// Counts the sectors whose part in `bytes`, which stands at `offset` of a file, is all zero.
-  /// `bytes` and `offset` are multiples of 8 long.
-  static func zeroCount(_ bytes: UnsafeRawBufferPointer, at offset: Int) -> Int {
-    var count = 0
-    var start = 0
-    while start < bytes.count {
-      let end = min(bytes.count, start + size - (offset + start) % size)
-      if isZero(bytes, start..<end) { count += 1 }
-      start = end
-    }
-    return count
-  }
-
-  static func isZero(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>) -> Bool {
-    var offset = range.lowerBound
-    while offset + 8 <= range.upperBound {
-      if bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self) != 0 { return false }
-      offset += 8
-    }
-    while offset < range.upperBound {
-      if bytes[offset] != 0 { return false }
-      offset += 1
-    }
-    return true
-  }
-
-  /// The offset after the last byte that is not zero.
-  static func endOfContent(_ bytes: UnsafeRawBufferPointer) -> Int {
-    var end = bytes.count
-    while end >= 64,
-      bytes.loadUnaligned(fromByteOffset: end - 64, as: SIMD8<UInt64>.self) == .zero
-    {
-      end -= 64
-    }
-    while end >= 8, bytes.loadUnaligned(fromByteOffset: end - 8, as: UInt64.self) == 0 { end -= 8 }
-    while end > 0, bytes[end - 1] == 0 { end -= 1 }
-    return end
+extension UnsafeRawBufferPointer {
+  /// The part at `range`, counted from 0; it traps outside the buffer.
+  subscript(rebasing range: Range<Int>) -> UnsafeRawBufferPointer {
+    UnsafeRawBufferPointer(rebasing: self[range])
   }
 }

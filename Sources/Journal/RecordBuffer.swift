@@ -11,6 +11,7 @@ struct RecordBuffer: Sendable {
 
   private var storage: [UInt8] = []
   private(set) var count = 0
+  private var records = 0
   /// Continues in the checksum of every header, so that no record is valid in another segment.
   private(set) var salt: UInt32
   /// Checksum of the last header.
@@ -50,26 +51,35 @@ struct RecordBuffer: Sendable {
     }
     chain = header.checksum
     count += size
+    records += 1
   }
 
-  /// Ends the batch, which will stand at `offset` of the segment, and gives its bytes.
-  mutating func commit(watermark: UInt64, at offset: Int) -> [UInt8] {
+  /// Ends the batch and gives its bytes, the end mark behind it included.
+  ///
+  /// - Parameter watermark: the last index of the log before the batch, durable by then.
+  mutating func commit(watermark: UInt64) -> [UInt8] {
     let batchCount = count
     var body = ByteWriter(reserving: CommitFrame.bodyBytes)
-    // The commit record's own sectors are never zero, so those before it are all that count.
-    let counted = max(0, (offset + batchCount) / Sector.size * Sector.size - offset)
-    let zeroSectors = storage.withUnsafeBytes { all in
-      Sector.zeroCount(UnsafeRawBufferPointer(rebasing: all[..<counted]), at: offset)
-    }
     body.u32(CRC32C.checksum(storage, in: 0..<batchCount, continuing: salt))
-    body.u32(UInt32(clamping: zeroSectors))
-    body.u64(CommitFrame.end)
+    body.u32(UInt32(clamping: records))
     append(
       RecordHeader(type: .commit, index: watermark, term: UInt64(batchCount)), body: body.bytes)
+    let end = count
+    let last = chain
+    append(RecordHeader(type: .end, term: UInt64(end)), body: [])
     let batch = Array(storage[..<count])
+    chain = last
     count = 0
+    records = 0
     if storage.count > Self.retainedBytes { storage = [] }
     return batch
+  }
+
+  /// What stands behind the header of a segment without batches.
+  static func endMark(salt: UInt32) -> [UInt8] {
+    var buffer = RecordBuffer(salt: salt, chain: salt)
+    buffer.append(RecordHeader(type: .end), body: [])
+    return Array(buffer.storage[..<buffer.count])
   }
 
   /// Goes on in another segment.

@@ -28,6 +28,8 @@ package enum RecoveryError: Error, Hashable, Sendable, CustomStringConvertible {
   case foreign(file: String)
   /// The file was written by a newer version of the program.
   case newerFormat(file: String, version: UInt32)
+  /// The file was written by an older version of the program, which this one does not read.
+  case olderFormat(file: String, version: UInt32)
   /// A file could not be read; `reason` is the system's.
   case unreadable(file: String, reason: String)
 
@@ -50,6 +52,10 @@ package enum RecoveryError: Error, Hashable, Sendable, CustomStringConvertible {
     case .newerFormat(let file, let version):
       "\(file) has format version \(version), and this program knows versions up to "
         + "\(Envelope.version): start a newer shardkv-server; nothing was changed"
+    case .olderFormat(let file, let version):
+      "\(file) has format version \(version), and this program reads version \(Envelope.version): "
+        + "start the shardkv-server that wrote it, or replace this replica by a new one; nothing was "
+        + "changed"
     case .unreadable(let file, let reason):
       "\(file) cannot be read: \(reason)"
     }

@@ -20,6 +20,9 @@ struct SegmentHeader: Hashable, Sendable {
   var prewritten: UInt64
   /// Checksum of the last record of the segment before, its seal not counted.
   var chain: UInt32
+  /// Whether the log is in doubt. With more doubts than the segment before knew of, this one was
+  /// made by recovery: whatever stands there behind the last entry named here does not count.
+  var trust = Trust()
 
   /// Whose files these are: everything of a ``ReplicaIdentity`` that never changes.
   struct Owner: Hashable, Sendable {
@@ -62,8 +65,8 @@ struct SegmentHeader: Hashable, Sendable {
     writer.u32(hardState.vote == nil ? 0 : 1)
     writer.u64(prewritten)
     writer.u32(chain)
-    writer.u64(0)
-    writer.u32(0)
+    writer.u64(trust.doubts)
+    writer.u32(UInt32(trust.cause?.rawValue ?? 0))
     return Envelope.encode(.segment, writer.bytes)
   }
 
@@ -90,13 +93,23 @@ struct SegmentHeader: Hashable, Sendable {
     let vote = ReplicaID(rawValue: try reader.u64("vote"))
     let hasVote = try reader.u32("has vote") != 0
     let prewritten = try reader.u64("prewritten size")
+    guard prewritten <= FolderFiles.segmentBytesMax else {
+      throw .malformed(field: "prewritten size", offset: reader.offset)
+    }
     let chain = try reader.u32("chain")
-    _ = try reader.u64("reserved")
-    _ = try reader.u32("reserved")
+    var trust = Trust()
+    trust.doubts = try reader.u64("doubts")
+    let cause = try reader.u32("cause of doubt")
+    if cause != 0 {
+      guard let known = UInt8(exactly: cause).flatMap({ Trust.Cause(rawValue: $0) }) else {
+        throw .malformed(field: "cause of doubt", offset: reader.offset)
+      }
+      trust.cause = known
+    }
     try reader.finish("segment header")
     return SegmentHeader(
       owner: owner, segment: segment, previous: previous, last: last,
       hardState: HardState(term: term, vote: hasVote ? vote : nil), prewritten: prewritten,
-      chain: chain)
+      chain: chain, trust: trust)
   }
 }

@@ -9,14 +9,23 @@ struct RecoveredLog {
   var baseTerm: Term?
   var entries: [Entry] = []
   var hardState: HardState
-  /// The newest snapshot that was durable, and the bytes of batches after its marker.
-  var marker: EntryID?
+  var trust: Trust
+  /// Bytes of batches after the marker of the newest snapshot that was durable.
   var bytesAfterMarker: UInt64 = 0
 
   init(_ header: SegmentHeader) {
     baseIndex = header.last.index
     baseTerm = header.last.term
     hardState = header.hardState
+    trust = header.trust
+  }
+
+  /// A log that begins after `base` and has nothing yet.
+  init(after base: EntryID) {
+    baseIndex = base.index
+    baseTerm = base.term
+    hardState = HardState()
+    trust = Trust()
   }
 
   var lastIndex: LogIndex { LogIndex(baseIndex.rawValue + UInt64(entries.count)) }
@@ -52,16 +61,18 @@ struct RecoveredLog {
 
 /// Walks the batches of one segment, all of whose bytes are in memory.
 struct SegmentScan {
-  /// Where the first bytes stand that are not part of a whole batch, and what is wrong with them.
+  /// Where the first bytes stand that are not part of a whole batch.
   struct End: Hashable {
-    /// After the last whole batch.
+    /// After the last whole batch, and where that begins.
     var offset: Int
+    var lastBatch: Int
     var chain: UInt32
     /// The segment that the last batch names as the next.
     var sealedFor: UInt64?
-    /// Where the first bad record stands; `nil` if only zeros, or nothing, follow.
-    var badOffset: Int?
-    var reason = ""
+    /// The first record that is not as it was written; `nil` if there is none.
+    var bad: (offset: Int, reason: String)? { badOffset.map { ($0, reason) } }
+    fileprivate var badOffset: Int?
+    fileprivate var reason = ""
   }
 
   let bytes: UnsafeRawBufferPointer
@@ -69,39 +80,38 @@ struct SegmentScan {
 
   /// Applies every whole batch to `log`.
   func walk(_ log: inout RecoveredLog) -> End {
-    var end = End(offset: SegmentHeader.size, chain: salt)
+    var end = End(offset: SegmentHeader.size, lastBatch: SegmentHeader.size, chain: salt)
     var records: [(header: RecordHeader, offset: Int)] = []
     var offset = end.offset
     var chain = salt
-    while offset < bytes.count {
+    while offset < bytes.count, end.sealedFor == nil {
       guard let header = RecordHeader(bytes, at: offset, salt: salt) else { break }
       if let problem = problem(header, at: offset, chain: chain) {
         return bad(end, offset, problem)
       }
       let size = RecordHeader.recordBytes(bodyCount: Int(header.length))
+      if header.type == .end { break }
       chain = header.checksum
-      if header.type == .commit {
-        if let problem = problem(commit: header, at: offset, start: end.offset, log) {
-          return bad(end, offset, problem)
-        }
-        if let problem = apply(records, to: &log, &end) {
-          return bad(end, problem.offset, problem.reason)
-        }
-        offset += size
-        log.bytesAfterMarker += UInt64(offset - end.offset)
-        end.offset = offset
-        // The next segment was made, with the chain so far, before the seal was written.
-        if end.sealedFor == nil { end.chain = chain }
-        records.removeAll(keepingCapacity: true)
-        if end.sealedFor != nil { break }
-      } else {
+      guard header.type == .commit else {
         records.append((header, offset))
         offset += size
+        continue
       }
+      if let problem = problem(commit: header, at: offset, start: end.offset, log) {
+        return bad(end, offset, problem)
+      }
+      if let problem = apply(records, to: &log, &end) {
+        return bad(end, problem.offset, problem.reason)
+      }
+      offset += size
+      log.bytesAfterMarker += UInt64(offset - end.offset)
+      end.lastBatch = end.offset
+      end.offset = offset
+      // The next segment was made, with the chain so far, before the seal was written.
+      if end.sealedFor == nil { end.chain = chain }
+      records.removeAll(keepingCapacity: true)
     }
-    if Sector.endOfContent(bytes) > end.offset {
-      return bad(end, offset, end.sealedFor == nil ? "no valid record" : "bytes after the seal")
-    }
+    if !records.isEmpty { return bad(end, offset, "no valid record") }
     return end
   }
 
@@ -125,7 +135,9 @@ struct SegmentScan {
       return "the record's checksum does not match"
     }
     let end = offset + RecordHeader.recordBytes(bodyCount: count)
-    guard Sector.isZero(bytes, start + count..<end) else { return "the padding is not zero" }
+    guard bytes[start + count..<end].allSatisfy({ $0 == 0 }) else {
+      return "the padding is not zero"
+    }
     return nil
   }
 
@@ -133,10 +145,13 @@ struct SegmentScan {
   private func problem(
     commit header: RecordHeader, at offset: Int, start: Int, _ log: RecoveredLog
   ) -> String? {
-    guard let body = commitBody(header, at: offset) else { return "the commit record is damaged" }
+    guard header.length == UInt32(CommitFrame.bodyBytes) else {
+      return "the commit record is damaged"
+    }
+    let checksum = RecordHeader.u32(bytes, offset + RecordHeader.size)
     guard header.term == UInt64(offset - start) else { return "the batch has another length" }
     let batch = UnsafeRawBufferPointer(rebasing: bytes[start..<offset])
-    guard CRC32C.checksum(batch, continuing: salt) == body.checksum else {
+    guard CRC32C.checksum(batch, continuing: salt) == checksum else {
       return "the batch's checksum does not match"
     }
     guard header.index == log.lastIndex.rawValue else {
@@ -167,28 +182,25 @@ struct SegmentScan {
       case .logReset:
         log.reset(to: id)
       case .snapshotMarker:
-        log.marker = id
         log.bytesAfterMarker = 0
       case .seal:
         end.sealedFor = header.index
-      case .commit:
-        return (offset, "a commit record inside a batch")
+      case .trust:
+        log.trust = Trust(doubts: header.index, cause: Trust.Cause(rawValue: header.kind))
+      case .commit, .end:
+        return (offset, "a record of the end inside a batch")
       }
     }
     return nil
   }
 
-  func commitBody(
-    _ header: RecordHeader, at offset: Int
-  ) -> (checksum: UInt32, zeroSectors: Int)? {
-    guard header.type == .commit, header.length == UInt32(CommitFrame.bodyBytes),
-      offset <= bytes.count - CommitFrame.size
-    else { return nil }
-    let start = offset + RecordHeader.size
-    let body = UnsafeRawBufferPointer(rebasing: bytes[start..<start + CommitFrame.bodyBytes])
-    guard CRC32C.checksum(body, continuing: salt) == header.bodyChecksum,
-      RecordHeader.u64(body, 8) == CommitFrame.end
-    else { return nil }
-    return (RecordHeader.u32(body, 0), Int(RecordHeader.u32(body, 4)))
+  /// Every valid header of a record, whole batches or not.
+  func headers() -> [RecordHeader] {
+    var found: [RecordHeader] = []
+    for offset in stride(from: SegmentHeader.size, through: bytes.count - RecordHeader.size, by: 8)
+    where RecordHeader.u32(bytes, offset) == RecordHeader.magic {
+      if let header = RecordHeader(bytes, at: offset, salt: salt) { found.append(header) }
+    }
+    return found
   }
 }

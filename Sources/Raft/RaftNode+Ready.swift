@@ -96,6 +96,9 @@ extension RaftNode {
   /// What each other replica is known to have, by its id; of a leader.
   package var matches: [LogIndex] { leadership.peers.map(\.match) }
 
+  /// How often each of them has said that it was in doubt.
+  package var peerDoubts: [UInt64] { leadership.peers.map(\.trust.doubts) }
+
   /// The term of the entry at `index`; `nil` if it is no longer, or not yet, in memory.
   package func term(at index: LogIndex) -> Term? { log.term(at: index) }
 

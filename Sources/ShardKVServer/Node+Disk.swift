@@ -16,6 +16,22 @@ extension Node {
   mutating func flushJournal() {
     for message in disk.takeUnbound() { send(message) }
     disk.flush(into: &effects)
+    guard let spare = disk.journal.wantedSpare, !disk.isMakingSpare,
+      now.monotonic >= disk.nextSpareAt
+    else { return }
+    disk.isMakingSpare = true
+    effects.background.append(
+      .perform(.spare(spare), Journal.makeSpare(spare, settings.journal)))
+  }
+
+  private mutating func spareMade(_ name: String, isDone: Bool) {
+    disk.isMakingSpare = false
+    if isDone {
+      disk.journal.add(spare: name)
+    } else {
+      disk.nextSpareAt =
+        now.monotonic + settings.snapshotRetryMilliseconds.lowerBound * nanosecondsPerMillisecond
+    }
   }
 
   /// There is more to do without waiting for anything.
@@ -41,6 +57,7 @@ extension Node {
     case .read(let read, let bytes): sectionRead(read, bytes)
     // Files that are not removed now are found at the next start.
     case .performed(.removals, _): break
+    case .performed(.spare(let name), let isDone): spareMade(name, isDone: isDone)
     }
   }
 

@@ -26,6 +26,10 @@ struct NodeDisk: Sendable {
   var retryAt: UInt64 = 0
   /// How often that happened in a row.
   var failures = 0
+  /// A spare segment is being made; after one had no room none is begun before, monotonic
+  /// nanoseconds.
+  var isMakingSpare = false
+  var nextSpareAt: UInt64 = 0
   /// A leader's snapshot found no room: when it may be asked for once more.
   var receiveAgainAt: UInt64?
   /// Sections that followers wait for, by the file's bytes that hold them.
@@ -50,8 +54,8 @@ struct NodeDisk: Sendable {
   init(journal: Journal) { self.journal = journal }
 
   mutating func append(_ ready: Ready) {
-    if ready.hardState != nil || !ready.entries.isEmpty {
-      journal.append(hardState: ready.hardState, entries: ready.entries)
+    if ready.hardState != nil || !ready.entries.isEmpty || ready.trust != nil {
+      journal.append(hardState: ready.hardState, entries: ready.entries, trust: ready.trust)
       if let last = ready.entries.last { lastAppended = last.id }
     }
   }

@@ -40,6 +40,7 @@ private struct Life {
   var pendingSnapshot: EntryID?
   var writtenSnapshot: WrittenSnapshot?
   var crashes = 0
+  var doubts: UInt64 = 0
   var term: UInt64 = 1
 
   init(seed: UInt64) throws {
@@ -59,6 +60,7 @@ private struct Life {
         vote: generator.chance(0.5) ? ReplicaID(rawValue: generator.next() | 1) : nil)
       journal.append(hardState: written.hardState, entries: [])
     case 8: if try takeOwnSnapshot() { return }
+    case 10: journal.append(hardState: nil, entries: [], trust: Trust(doubts: doubts))
     case 9: if generator.chance(0.3), try receiveSnapshot() { return }
     default: break
     }
@@ -168,9 +170,15 @@ private struct Life {
     let found = recovery.state.snapshot?.last ?? .zero
     #expect(found == snapshot || found == pendingSnapshot)
     let entries = recovery.state.entries.filter { $0.index > found.index }
+    let trust = recovery.state.trust
     let candidates = [synced, written].filter {
-      $0.hardState == recovery.state.hardState && $0.entries(after: found) == entries
+      ($0.hardState == recovery.state.hardState
+        || trust.cause != nil && $0.hardState.term < recovery.state.hardState.term)
+        && $0.entries(after: found) == entries
     }
+    #expect(trust.cause != .damage, "a crash is no damage: \(recovery.notes)")
+    #expect(trust.doubts >= doubts)
+    doubts = trust.doubts
     #expect(!candidates.isEmpty, "neither what was synced nor what was written")
     snapshot = found
     pendingSnapshot = nil

@@ -16,6 +16,8 @@ package struct NodeObservation: Sendable {
   package var appliedIndex: LogIndex
   package var configuration: ConfigNumber
   package var promises: HardState
+  /// Whether its disk may have forgotten some of them.
+  package var trust: Trust
   /// The term of the entry at `appliedIndex`, if it is still in the log.
   package var appliedTerm: Term?
   package var lastIndex: LogIndex
@@ -29,6 +31,8 @@ package struct NodeObservation: Sendable {
   package var membership: Membership
   /// What a leader knows each of the others to have, by id.
   package var matches: [LogIndex]
+  /// How often each of them was in doubt.
+  package var peerDoubts: [UInt64]
   /// The first entry of the log in memory, and the end of the newest snapshot of it.
   package var firstIndex: LogIndex
   package var snapshotIndex: LogIndex
@@ -83,7 +87,7 @@ package final class GroupWatch {
   /// The term of the committed entry at an index, of whatever kind.
   @exclusivity(unchecked) private var termOfIndex: [Term?] = []
   /// By host.
-  @exclusivity(unchecked) private var durablePromises: [(folder: Int, promises: HardState)?] = []
+  @exclusivity(unchecked) private var durablePromises: [Promised?] = []
   @exclusivity(unchecked) private var lastSeen: [NodeObservation?] = []
   @exclusivity(unchecked) private var incarnations: [Int] = []
   /// The memberships that were committed.
@@ -99,6 +103,12 @@ package final class GroupWatch {
   /// The chunks of moving shards in the log; only ever asked whether one is among them.
   private var chunks: Set<[UInt8]> = []
   package private(set) var repeatedChunks = 0
+
+  private struct Promised {
+    var folder: Int
+    var doubts: UInt64
+    var promises: HardState
+  }
 
   /// Called with the host that leads a term that nobody was seen to lead before.
   package var didElect: ((Int) -> Void)?
@@ -139,7 +149,7 @@ package final class GroupWatch {
       durablePromises.append(
         contentsOf: repeatElement(nil, count: lastSeen.count - durablePromises.count))
     }
-    checkPromises(observation.promises, life, isSettled, name)
+    checkPromises(observation, life, isSettled, name)
     // Taken out, since a copy would have to hold each of its parts.
     var before = lastSeen[host].take()
     if incarnations[host] != incarnation { before = nil }
@@ -217,23 +227,33 @@ package final class GroupWatch {
     guard observation.role == .leader, last.role == .leader, observation.term == last.term,
       observation.membershipIndex == last.membershipIndex
     else { return }
-    for (now, before) in zip(observation.matches, last.matches) where now < before {
+    for position in observation.matches.indices
+    where observation.peerDoubts[position] == last.peerDoubts[position] {
+      let (now, before) = (observation.matches[position], last.matches[position])
+      guard now < before else { continue }
       fail("\(name) knew that a follower has \(before), and now takes it for \(now)")
     }
   }
 
-  /// One vote in a term, and no term that is left is come back to, over the replica's whole life.
+  /// One vote in a term, and no term that is left is come back to, over the replica's whole life;
+  /// but what its disk forgot it cannot keep, and must know so.
   private func checkPromises(
-    _ promises: HardState, _ life: HostLife, _ isSettled: Bool, _ name: String
+    _ observation: NodeObservation, _ life: HostLife, _ isSettled: Bool, _ name: String
   ) {
-    if let (folder, kept) = durablePromises[life.host], folder == life.folder {
+    let promises = observation.promises
+    let doubts = observation.trust.doubts
+    if let last = durablePromises[life.host], last.folder == life.folder, last.doubts == doubts {
+      let kept = last.promises
       let forgotVote =
         kept.term == promises.term && kept.vote != nil && kept.vote != promises.vote
       if promises.term < kept.term || forgotVote {
         fail("\(name) promised \(kept) and now shows \(promises)")
       }
     }
-    if isSettled { durablePromises[life.host] = (life.folder, promises) }
+    if isSettled {
+      durablePromises[life.host] = Promised(
+        folder: life.folder, doubts: doubts, promises: promises)
+    }
   }
 
   /// A leader that was removed hands over and takes in nothing more.

@@ -35,10 +35,14 @@ where Service.Machine: Sendable {
   @exclusivity(unchecked) package private(set) var observation: NodeObservation
 
   /// Starts from what is on the host's disk, repairs included.
-  package init(_ host: SimulatedHost, _ settings: NodeSettings, seed: UInt64, now: Moment) throws {
+  package init(
+    _ host: SimulatedHost, _ settings: NodeSettings, seed: UInt64, now: Moment,
+    note: (String) -> Void
+  ) throws {
     let start = try Node<Service>.recover(
       host.disk.reader, settings: settings, seed: seed, now: now)
     for effect in start.repairs { try host.disk.execute(effect) }
+    for text in start.notes { note(text) }
     node = start.node
     nextDeadline = start.node.nextDeadline
     observation = NodeObservation(start.node)
@@ -91,7 +95,7 @@ extension NodeObservation {
       replica: node.identity.replica, role: role, term: node.raft.term,
       commitIndex: node.raft.commitIndex,
       appliedIndex: node.applied, configuration: node.service.configurationNumber,
-      promises: node.raft.hardState,
+      promises: node.raft.hardState, trust: node.raft.trust,
       appliedTerm: node.applied == .zero ? nil : node.raft.term(at: node.applied),
       lastIndex: node.raft.lastIndex, membershipIndex: node.raft.membershipIndex,
       isSettled: isSettled,
@@ -99,6 +103,7 @@ extension NodeObservation {
         && !membership.isVoter(node.raft.id),
       transferTarget: node.raft.transferTarget,
       membership: membership, matches: node.raft.matches,
+      peerDoubts: node.raft.peerDoubts,
       firstIndex: node.raft.firstIndex, snapshotIndex: node.raft.snapshot.index,
       sending: node.raft.snapshotSent,
       holdsLease: node.raft.holdsLease,

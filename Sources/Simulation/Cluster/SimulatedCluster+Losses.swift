@@ -8,9 +8,35 @@ extension SimulatedCluster {
   /// The membership that is in force for a replica, running or not; `nil` if it cannot start.
   func membershipInForce(_ replica: Replica) -> Membership? {
     if let node = replica.node { return node.membership }
-    guard let recovery = try? Journal.recover(replica.host.disk.reader, settings: settings.journal)
-    else { return nil }
-    return DurableLog(recovery).membership()
+    return recovery(of: replica).map { DurableLog($0).membership() }
+  }
+
+  /// Whether a replica's disk may have forgotten something, as it shows, or would find if it
+  /// started now.
+  func isInDoubt(_ replica: Replica) -> Bool {
+    if let node = replica.node { return node.observation.trust.cause != nil }
+    return recovery(of: replica)?.state.trust.cause != nil
+  }
+
+  /// Whether a replica runs, or would if it were started.
+  func canStart(_ replica: Replica) -> Bool { replica.host.isUp || recovery(of: replica) != nil }
+
+  private func recovery(of replica: Replica) -> Recovery? {
+    try? Journal.recover(replica.host.disk.reader, settings: settings.journal)
+  }
+
+  /// Whether a group can elect nobody, by the rules: a voter is lost for good, and those that are
+  /// left and have nothing in doubt are no quorum. Only people can help it.
+  func isStuck(_ position: Int) -> Bool {
+    let members = intactMembers(of: position).filter(canStart)
+    let trusted = members.filter { !isInDoubt($0) }.map(\.member.id)
+    let present = members.map(\.member.id)
+    let believed =
+      members.compactMap(membershipInForce) + [watches[position].memberships.current]
+    return believed.contains { membership in
+      !membership.voters.isEmpty && !Quorum.holds(membership) { trusted.contains($0) }
+        && !(membership.voters + membership.outgoing).allSatisfy { present.contains($0) }
+    }
   }
 
   /// Whether a replica counts for any other of its group, as far as those know.
@@ -60,7 +86,8 @@ extension SimulatedCluster {
     where replica.group == lost.group && replica.host.index != lost.host.index
       && !replica.host.isRetired
     {
-      guard replica.host.isIntact, !replica.host.isDamaged, let log = durableLog(of: replica)
+      guard replica.host.isIntact, !replica.host.isDamaged, !isInDoubt(replica),
+        let log = durableLog(of: replica)
       else { continue }
       believed += [log.membership(), replica.node?.membership].compactMap(\.self)
       let known = log.membership(upTo: watch.furthest)

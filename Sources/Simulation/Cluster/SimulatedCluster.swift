@@ -90,10 +90,12 @@ package final class SimulatedCluster {
       name: ClusterPlan.name(group.id, number), address: member.peer
     ) { [unowned simulator] host, now in
       let seed = simulator.generator.next()
+      let note = { (text: String) in simulator.trace("\(host.name) [warning] \(text)") }
       if isController {
-        return try NodeProcess<ControllerService>(host, settings, seed: seed, now: now)
+        return try NodeProcess<ControllerService>(
+          host, settings, seed: seed, now: now, note: note)
       }
-      return try NodeProcess<ShardGroupService>(host, settings, seed: seed, now: now)
+      return try NodeProcess<ShardGroupService>(host, settings, seed: seed, now: now, note: note)
     }
     if !member.redis.isEmpty {
       simulator.network.listenForRedis(at: member.redis, on: host.index)
@@ -201,6 +203,10 @@ package final class SimulatedCluster {
     let watch = watches[position]
     let observation = node.observation
     let wasFurthest = watch.furthest
+    host.doubts = observation.trust.doubts
+    if host.isDamaged, host.sync == nil, observation.trust.cause == nil {
+      simulator.noteRepaired(host)
+    }
     for next in effects.memberships { noteCommitted(next, of: replicas[index]) }
     noteMembership(observation, of: index, node)
     watch.observeReads(

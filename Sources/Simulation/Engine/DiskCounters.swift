@@ -11,8 +11,10 @@ package struct DiskCounters: Sendable {
   package var wipedRefusals = 0
   /// Writes that landed at a wrong place.
   package var misdirected = 0
-  /// Damaged disks that a process started on at once and was none the worse for.
+  /// Damaged disks that a process started on and was none the worse for, and those that it had to
+  /// ask its group for what was missing.
   package var harmless = 0
+  package var repairs = 0
 
   package init() {}
 }

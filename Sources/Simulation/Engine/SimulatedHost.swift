@@ -33,8 +33,11 @@ package final class SimulatedHost {
   package var backgroundStall = 0
   /// The power is cut while the next step of the background is under way.
   package var losesPowerInBackground = false
-  /// Its disk changed by itself: it may refuse to start or stop itself.
+  /// Its disk changed by itself, and what it lacks was not given back yet.
   package internal(set) var isDamaged = false
+  /// How often its replica was in doubt, as it showed last, and when its disk was damaged.
+  @exclusivity(unchecked) var doubts: UInt64 = 0
+  var doubtsBeforeDamage: UInt64 = 0
   /// It found the damage and stays down for good.
   package internal(set) var isGivenUp = false
   /// Its folder was lost: whatever runs here has forgotten what its replica promised.

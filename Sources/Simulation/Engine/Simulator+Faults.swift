@@ -15,7 +15,7 @@ extension Simulator {
   package func damage(_ host: SimulatedHost) {
     let names = host.disk.fileNames
     guard !host.isUp, !names.isEmpty else { return }
-    host.isDamaged = true
+    noteDamage(host)
     diskCounters.damages += 1
     for _ in 0..<generator.next(in: 1...4) {
       let name = names[generator.next(in: 0..<names.count)]
@@ -32,6 +32,11 @@ extension Simulator {
     after(100 * nanosecondsPerMillisecond) { [unowned self] in wake(host) }
   }
 
+  private func noteDamage(_ host: SimulatedHost) {
+    host.isDamaged = true
+    host.doubtsBeforeDamage = host.doubts
+  }
+
   /// A folder was lost.
   package func noteWipe() { diskCounters.wipes += 1 }
 
@@ -40,18 +45,20 @@ extension Simulator {
   /// - Returns: whether there was one that the disk could tell.
   package func misdirectWrite(of host: SimulatedHost) -> Bool {
     guard !host.isUp, let place = host.disk.misdirectWrite(&generator) else { return false }
-    host.isDamaged = true
+    noteDamage(host)
     diskCounters.misdirected += 1
     trace("\(host.name): \(place)")
     return true
   }
 
-  /// Starts a process on a damaged disk. Recovery reads everything: whoever starts has all that it
-  /// acknowledged, and is held to it from now on.
-  package func restartDamaged(_ host: SimulatedHost) {
-    start(host)
-    if host.isUp {
-      host.isDamaged = false
+  /// A process on a damaged disk has everything that it ever acknowledged, and is held to it from
+  /// now on.
+  func noteRepaired(_ host: SimulatedHost) {
+    host.isDamaged = false
+    if host.doubts > host.doubtsBeforeDamage {
+      diskCounters.repairs += 1
+      trace("\(host.name) has back what its disk lost")
+    } else {
       diskCounters.harmless += 1
     }
   }

@@ -38,11 +38,10 @@ extension Nemesis {
   func damageDisk() {
     guard let replica = expendable() else { return }
     crash(replica.host)
-    guard options.changesMembers else { return simulator.damage(replica.host) }
-    guard cluster.canLose(replica, comesBack: false) else { return }
+    guard !options.changesMembers || cluster.canLose(replica, comesBack: false) else { return }
     simulator.damage(replica.host)
     cluster.noteLoss(of: replica)
-    simulator.restartDamaged(replica.host)
+    later(options.downTime) { $0.simulator.start(replica.host) }
   }
 
   private func expendable() -> SimulatedCluster.Replica? {
@@ -59,7 +58,7 @@ extension Nemesis {
     guard cluster.canLose(replica, comesBack: false) else { return }
     guard simulator.misdirectWrite(of: replica.host) else { return }
     cluster.noteLoss(of: replica)
-    simulator.restartDamaged(replica.host)
+    later(options.downTime) { $0.simulator.start(replica.host) }
   }
 
   /// A folder is gone. Mostly somebody makes a new one under the old id, as a script does that runs

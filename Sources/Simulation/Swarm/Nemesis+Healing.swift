@@ -22,16 +22,22 @@ extension Nemesis {
     calm()
     var isInCore = simulator.hosts.map { !cluster.isReplica($0.index) }
     for group in cluster.plan.groups.indices {
+      // Who is in doubt may be needed by all others, and needs all of them.
+      let members = cluster.intactMembers(of: group).filter(cluster.canStart)
+      if members.contains(where: cluster.isInDoubt) {
+        for replica in members { isInCore[replica.host.index] = true }
+        continue
+      }
       if options.changesMembers {
         for host in coreOfMembers(group, isChanging) { isInCore[host] = true }
         continue
       }
-      var members = cluster.replicas.filter { $0.group == group }.map(\.host.index)
-      let majority = members.count / 2 + 1
-      members.removeAll { simulator.hosts[$0].isDamaged }
-      let most = max(majority, members.count - 1)
-      for _ in 0..<generator.next(in: majority...most) where !members.isEmpty {
-        isInCore[members.remove(at: generator.next(in: 0..<members.count))] = true
+      let count = cluster.plan.groups[group].members.count
+      var hosts = members.map(\.host.index)
+      let majority = count / 2 + 1
+      let most = max(majority, hosts.count - 1)
+      for _ in 0..<generator.next(in: majority...most) where !hosts.isEmpty {
+        isInCore[hosts.remove(at: generator.next(in: 0..<hosts.count))] = true
       }
     }
     simulator.trace("a core heals: \(simulator.hosts.filter { isInCore[$0.index] }.map(\.name))")

@@ -26,6 +26,7 @@ package final class SwarmRun {
   private var operators: [SwarmOperator] = []
   private var rival: SwarmRival?
   private var cores = 0
+  private var stuck = 0
   var simulator: Simulator { cluster.simulator }
 
   /// Virtual nanoseconds that the cluster has after everything healed for all that is still open,
@@ -114,8 +115,14 @@ package final class SwarmRun {
   /// Heals everything, perhaps a core before, and asks for what a healthy cluster must be able to
   /// do.
   private func rest() {
+    let isChanging = options.healsCore && !operatorsRest()
+    if cluster.plan.groups.indices.contains(where: cluster.isStuck) {
+      simulator.trace("a group lacks a voter for good, and another is in doubt")
+      stuck += 1
+      return
+    }
     if options.healsCore {
-      let core = nemesis.healCore(isChanging: !operatorsRest())
+      let core = nemesis.healCore(isChanging: isChanging)
       converge("a core", core)
       if simulator.failure != nil { return }
       cores += 1
@@ -281,6 +288,7 @@ package final class SwarmRun {
     totals.network = simulator.network.counters
     totals.disks = simulator.diskCounters
     totals.cores = cores
+    totals.stuck = stuck
     totals.operators = desk.counters
     totals.drained = simulator.drains
     for watch in cluster.watches { totals.members.add(watch.memberships.counters) }

@@ -25,6 +25,8 @@ package struct SwarmTotals: Sendable {
   package var drained = 0
   /// Runs that healed a core first.
   package var cores = 0
+  /// Runs that ended early, because a group lacked a voter for good while another was in doubt.
+  package var stuck = 0
   /// Chunks of moving shards that were in the log before.
   package var repeatedChunks = 0
   /// How many turns took each of ``RarePaths/names``.
@@ -81,7 +83,8 @@ package struct SwarmTotals: Sendable {
       ("struckCandidates", \.faults.struckCandidates),
       ("wipedFolders", \.disks.wipes), ("wipedRefused", \.disks.wipedRefusals),
       ("misdirectedWrites", \.disks.misdirected),
-      ("harmlessDamages", \.disks.harmless),
+      ("harmlessDamages", \.disks.harmless), ("repairedDisks", \.disks.repairs),
+      ("groupsLeftInDoubt", \.stuck),
     ]
   }
 

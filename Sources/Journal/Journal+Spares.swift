@@ -1,0 +1,51 @@
+import Raft
+
+/// Files for segments to come. An old segment is used again, because to overwrite bytes that are
+/// on the disk needs no new blocks: a sync then writes nothing but them, and a full disk cannot
+/// refuse.
+extension Journal {
+  /// Lets a segment go that nothing needs any more; it goes after the marker in the buffer.
+  mutating func retire(_ old: Segment) {
+    let coming = waitingRemovals.count {
+      if case .rename = $0 { true } else { false }
+    }
+    let isSpare = spares.count + coming < Self.sparesMax && Self.isFit(size: old.size, settings)
+    waitingRemovals.append(
+      isSpare ? .rename(old.name, to: FileNames.spare(old.id)) : .remove(old.name))
+  }
+
+  /// Whether a file can be a segment: one whose last batch was huge is not kept.
+  static func isFit(size: Int, _ settings: JournalSettings) -> Bool {
+    (prewrittenBytes(settings)...2 * prewrittenBytes(settings)).contains(size)
+  }
+
+  /// The spare that is to be made ahead; `nil`: none is needed yet. It is made by
+  /// ``makeSpare(_:_:)``, off the loop, and taken with ``add(spare:)``.
+  package var wantedSpare: String? {
+    let newest = segments[segments.count - 1]
+    guard spares.isEmpty, waitingRemovals.isEmpty, removals.isEmpty, rotation.isEmpty,
+      newest.used > settings.segmentBytes / 2
+    else { return nil }
+    return FileNames.spare(newest.id + 1)
+  }
+
+  /// Writes a spare full of zeros. After a crash it is there as a whole or not at all.
+  package static func makeSpare(_ name: String, _ settings: JournalSettings) -> [FileEffect] {
+    let temporary = name + FileNames.temporarySuffix
+    let size = prewrittenBytes(settings)
+    var effects: [FileEffect] = [.create(temporary)]
+    for offset in stride(from: 0, to: size, by: sparePieceBytes) {
+      let piece = [UInt8](repeating: 0, count: min(sparePieceBytes, size - offset))
+      effects.append(.write(temporary, offset: UInt64(offset), bytes: piece))
+    }
+    return effects + [.sync(temporary), .rename(temporary, to: name), .syncFolder]
+  }
+
+  /// Zeros written at once, so that others wait for none of it long.
+  private static let sparePieceBytes = 512 << 10
+
+  /// The spare was made.
+  package mutating func add(spare: String) {
+    if !spares.contains(spare) { spares.append(spare) }
+  }
+}
