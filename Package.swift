@@ -81,7 +81,10 @@ let package = Package(
       ]
     ),
     program("shardkv-sim", ["Arguments", "Basics", "Simulation"]),
-    program("resp-fuzz", ["Arguments", "Basics", "RESP"]),
+    target("Fuzzing", ["Arguments", "Basics"]),
+    program("resp-fuzz", ["Basics", "Fuzzing", "RESP"]),
+    program(
+      "file-fuzz", ["Basics", "Checksums", "Fuzzing", "Journal", "Raft", "ShardMap"]),
 
     tests(
       "ShardKVServerTests",

@@ -1,4 +1,5 @@
 import Basics
+import Fuzzing
 import RESP
 
 /// Bytes for a parser, and what they mean where that is known.
@@ -15,14 +16,8 @@ struct FuzzInput {
 
   /// The input of a number: the same in each process.
   init(seed: UInt64, number: Int) {
-    var random = Self.generator(seed: seed, number: number)
+    var random = Fuzzer.generator(seed: seed, number: number)
     self.init(&random)
-  }
-
-  /// What an input is made with, and after that the pieces in which it is given.
-  static func generator(seed: UInt64, number: Int) -> SeededGenerator {
-    var root = SeededGenerator(seed: seed)
-    return SeededGenerator(seed: root.next() &+ UInt64(bitPattern: Int64(number)))
   }
 
   init(_ random: inout SeededGenerator) {
@@ -53,15 +48,5 @@ struct FuzzInput {
     return (0..<random.next(in: 1...80)).map { _ in
       isStructured ? random.element(of: alphabet) : UInt8(random.next(in: 0...255))
     }
-  }
-}
-
-extension SeededGenerator {
-  mutating func element<Element>(of list: [Element]) -> Element {
-    list[next(in: 0..<list.count)]
-  }
-
-  mutating func bytes(_ count: Int) -> [UInt8] {
-    (0..<count).map { _ in UInt8(next(in: 0...255)) }
   }
 }

@@ -1,9 +1,13 @@
 import Basics
+import Fuzzing
 import RESP
 
 /// Gives inputs to the parsers: whole, in random pieces and byte by byte, which must come to the
 /// same, and holds what they keep in memory against what has come.
-struct Fuzzer {
+struct Fuzzer: InputPlayer {
+  static var program: StaticString { "resp-fuzz" }
+  static var summary: String { "gives random bytes to the parsers of Redis' protocol" }
+
   let seed: UInt64
   private(set) var tally = Tally()
   /// The most bytes allocated for a byte received, of inputs of at least `measuredBytesMin`.
@@ -13,7 +17,7 @@ struct Fuzzer {
 
   /// Plays one input. Throws what a parser did wrong.
   mutating func play(_ number: Int) throws(Finding) {
-    var random = FuzzInput.generator(seed: seed, number: number)
+    var random = Self.generator(seed: seed, number: number)
     let input = FuzzInput(&random)
     switch input.meaning {
     case .requests(let meant):
@@ -29,6 +33,29 @@ struct Fuzzer {
       tally.count(outcome)
       tally.count(try play(ReplyCutter.littleRoom, input.bytes, Self.laterReplies, &random))
     }
+  }
+
+  /// With the limits of each parser.
+  var ends: [(name: String, count: Int)] { Array(zip(Tally.names, tally.counts)) }
+
+  var remarks: [String] {
+    let hundredths = Int(worstShare * 100)
+    return MemoryGauge.shared == nil
+      ? [] : ["at most \(hundredths / 100).\(hundredths % 100 / 10) bytes allocated for a byte"]
+  }
+
+  func text(of number: Int) -> String {
+    let bytes = FuzzInput(seed: seed, number: number).bytes
+    let shown = bytes.prefix(2_000).map { byte in
+      switch byte {
+      case 0x0D: "\\r"
+      case 0x0A: "\\n"
+      case UInt8(ascii: "\\"): "\\\\"
+      case 0x20...0x7E: String(UnicodeScalar(byte))
+      default: (byte < 16 ? "\\x0" : "\\x") + String(byte, radix: 16)
+      }
+    }
+    return "\(bytes.count) bytes: \(shown.joined())"
   }
 
   /// Bytes that follow each input: what becomes of them depends on all that a parser keeps.

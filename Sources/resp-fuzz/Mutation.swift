@@ -1,4 +1,5 @@
 import Basics
+import Fuzzing
 
 /// Changes that make good bytes bad, or other good ones.
 enum Mutation {

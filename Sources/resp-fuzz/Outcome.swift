@@ -10,11 +10,6 @@ struct Outcome<Message: Equatable, Failure: Equatable>: Equatable {
   var heldBytes = 0
 }
 
-/// Something that a parser must not do.
-struct Finding: Error, CustomStringConvertible {
-  let description: String
-}
-
 /// How often each end of an input came about, so that what was never tried is seen.
 struct Tally {
   private(set) var counts = [Int](repeating: 0, count: Self.names.count)
@@ -41,11 +36,6 @@ struct Tally {
     case .tooLarge: counts[16] += 1
     case nil: break
     }
-  }
-
-  /// What never happened.
-  var missing: [String] {
-    Self.names.indices.filter { counts[$0] == 0 }.map { Self.names[$0] }
   }
 
   private static func place(of failure: ProtocolError) -> Int {

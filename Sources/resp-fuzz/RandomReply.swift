@@ -1,4 +1,5 @@
 import Basics
+import Fuzzing
 import RESP
 
 /// Replies as servers write them.

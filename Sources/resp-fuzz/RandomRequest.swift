@@ -1,4 +1,5 @@
 import Basics
+import Fuzzing
 import RESP
 
 /// Requests as clients write them, and what they mean.

@@ -11,9 +11,12 @@ enum TrapReport {
 
   static func begin(_ number: Int) { place.pointee = number }
 
-  /// From now on a trap is reported, and then ends the process as before.
-  static func install() {
+  private nonisolated(unsafe) static var program: StaticString = ""
+
+  /// From now on a trap is reported in the program's name, and then ends the process as before.
+  static func install(_ program: StaticString) {
     begin(0)
+    self.program = program
     for number in [SIGILL, SIGTRAP, SIGABRT, SIGSEGV, SIGBUS] {
       signal(number) { number in
         TrapReport.write()
@@ -25,7 +28,9 @@ enum TrapReport {
 
   /// A handler must not allocate: digits are written one by one.
   private static func write() {
-    put("\nresp-fuzz: trapped in input ")
+    put("\n")
+    put(program)
+    put(": trapped in input ")
     var divisor = 1
     while place.pointee / divisor >= 10 { divisor *= 10 }
     while divisor > 0 {
@@ -33,7 +38,7 @@ enum TrapReport {
       _ = Glibc.write(2, &digit, 1)
       divisor /= 10
     }
-    put("; 'resp-fuzz replay' plays it alone\n")
+    put("; 'replay' and its number play it alone\n")
   }
 
   private static func put(_ text: StaticString) {
