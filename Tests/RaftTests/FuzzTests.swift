@@ -54,6 +54,8 @@ private struct Chaos {
       snapshotEvery: snapshotEvery, settings: settings)
     cluster.syncMicroseconds = draw.chance(0.3) ? 8000 : 300
     cluster.isReliable = draw.chance(0.4)
+    // Answers of earlier lives are under way for long.
+    cluster.isLongReordering = forgettersMax > 0 && doubts.chance(0.3)
     cluster.idleCheckInterval = 10
     if settings.leaseReads {
       for node in cluster.everyone {
@@ -183,6 +185,7 @@ private struct Chaos {
     cluster.brokenLinks = []
     cluster.stalledDisks = []
     cluster.isReliable = true
+    cluster.isLongReordering = false
     for node in cluster.everyone {
       if cluster.nodes[node].raft == nil { cluster.start(node) }
       if cluster.nodes[node].isPaused { cluster.resume(node) }
