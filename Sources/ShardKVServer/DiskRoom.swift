@@ -33,7 +33,7 @@ struct DiskRoom: Sendable {
     let reserve = reserve(settings)
     let segment = UInt64(settings.journal.segmentBytes)
     let needed = UInt64(settings.journalReserveBytes)
-    if space.free < segment + slack * (segment / 10),
+    if space.free < segment + (level == .out ? segment / 10 : 0),
       UInt64(journalBytes) < needed + (level == .out ? needed / 10 : 0)
     {
       level = .out

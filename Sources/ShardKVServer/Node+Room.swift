@@ -11,6 +11,19 @@ extension Node {
     let before = room.level
     room.measured(
       space, journalBytes: disk.journal.roomBytes, settings, now: now.monotonic)
+    noteRoom(after: before)
+  }
+
+  /// What the journal has may end between two measures.
+  mutating func noteJournalRoom() {
+    guard room.level != .enough, let space = room.space else { return }
+    let before = room.level
+    room.measured(
+      space, journalBytes: disk.journal.roomBytes, settings, now: now.monotonic)
+    if room.level != before { noteRoom(after: before) }
+  }
+
+  private mutating func noteRoom(after before: NodeStatus.Room) {
     raft.hasRoom = room.level == .enough
     raft.isRefusingAppends = room.level == .out
     noteGroupRoom()

@@ -114,6 +114,7 @@ package struct Node<Service: NodeService>: Sendable where Service.Machine: Senda
       }
     }
     advanceTime()
+    noteJournalRoom()
     noteGroupRoom()
     runErrands(clerkInputs)
     beginReads()

@@ -242,5 +242,10 @@ import Wire
     let space = DiskSpace(free: 0, total: 1 << 30)
     room.measured(space, journalBytes: (1 << 20) - 1, settings, now: 1)
     #expect(room.level == .out)
+    // It is not taken for enough with each spare bit of it.
+    room.measured(space, journalBytes: 1 << 20, settings, now: 1)
+    #expect(room.level == .out)
+    room.measured(space, journalBytes: 2 << 20, settings, now: 1)
+    #expect(room.level == .enough)
   }
 }
