@@ -54,8 +54,8 @@ package enum RecoveryError: Error, Hashable, Sendable, CustomStringConvertible {
         + "\(Envelope.version): start a newer shardkv-server; nothing was changed"
     case .olderFormat(let file, let version):
       "\(file) has format version \(version), and this program reads version \(Envelope.version): "
-        + "start the shardkv-server that wrote it, or replace this replica by a new one; nothing was "
-        + "changed"
+        + "start the shardkv-server that wrote it, or replace this replica by a new one; nothing "
+        + "was changed"
     case .unreadable(let file, let reason):
       "\(file) cannot be read: \(reason)"
     }

@@ -338,8 +338,7 @@ package final class Simulator {
   package func start(_ host: SimulatedHost) {
     guard !host.isUp, !host.isGivenUp, !host.isRetired, let boot = host.boot else { return }
     host.incarnation += 1
-    host.inbox = []
-    host.toldSpace = nil
+    (host.inbox, host.toldSpace) = ([], nil)
     host.isTurnScheduled = false
     host.timerAt = nil
     host.busyUntil = now
