@@ -18,7 +18,7 @@ Usage: scripts/torture.sh PART [COUNT]
                and under one. Needs root
   flips        a bit changes in a replica's files, or their end is gone, COUNT (300) times
   size         COUNT (1,000,000) keys of 256 bytes: memory, disk, time to start, latency; a table
-  short        the first four of them, briefly: what scripts/test.sh torture runs
+  short        all but size, briefly: what scripts/test.sh torture runs
 
 After each fault every write that was acknowledged must be there, once, and nothing that was refused. The
 last line of a part begins with PASS, FAIL (exit code 1) or SKIPPED; after FAIL the folders and logs stay
@@ -41,7 +41,7 @@ run() { python3 scripts/torture/torture.py "$@"; }
 
 short() {
   local status=0 each
-  for each in "kill-calls 24" "power 6" "sync-errors 2" "stall 1"; do
+  for each in "kill-calls 24" "power 6" "sync-errors 2" "stall 1" "full 2" "flips 6"; do
     # shellcheck disable=SC2086
     run $each || status=1
   done
