@@ -11,12 +11,16 @@ enum FileNames {
   static let temporarySuffix = ".tmp"
   static let brokenSuffix = ".broken"
 
+  /// No number of a file, an entry, a term or a doubt is larger, so that those after it exist.
+  static let numberMax = UInt64(1) << 62
+
   static func segment(_ id: UInt64) -> String { "wal-\(hexadecimal(id)).log" }
 
   /// The segment id of a name that ``segment(_:)`` makes; `nil` for every other name.
   static func segmentID(_ name: String) -> UInt64? {
     guard name.hasPrefix("wal-"), name.hasSuffix(".log"), name.utf8.count == 24,
-      let id = UInt64(name.dropFirst(4).dropLast(4), radix: 16), segment(id) == name
+      let id = UInt64(name.dropFirst(4).dropLast(4), radix: 16), id <= numberMax,
+      segment(id) == name
     else { return nil }
     return id
   }
@@ -29,7 +33,7 @@ enum FileNames {
   static func snapshotID(_ name: String) -> EntryID? {
     let parts = name.split(separator: "-", omittingEmptySubsequences: false)
     guard parts.count == 3, let index = UInt64(parts[1], radix: 16),
-      let term = UInt64(parts[2], radix: 16)
+      let term = UInt64(parts[2], radix: 16), max(index, term) <= numberMax
     else { return nil }
     let id = EntryID(index: LogIndex(index), term: Term(term))
     return snapshot(id) == name ? id : nil
@@ -41,6 +45,7 @@ enum FileNames {
   /// The number of a name that ``spare(_:)`` makes; `nil` for every other name.
   static func spareNumber(_ name: String) -> UInt64? {
     guard name.hasPrefix("spare-"), let number = UInt64(name.dropFirst(6), radix: 16),
+      number <= numberMax,
       spare(number) == name
     else { return nil }
     return number
@@ -50,7 +55,10 @@ enum FileNames {
   /// used twice.
   static func segmentNumber(_ name: String) -> UInt64? {
     guard name.hasPrefix("wal-") else { return nil }
-    return UInt64(name.dropFirst(4).prefix(16), radix: 16)
+    guard let id = UInt64(name.dropFirst(4).prefix(16), radix: 16), id <= numberMax else {
+      return nil
+    }
+    return id
   }
 
   /// 16 digits, so that names sort as their numbers do.

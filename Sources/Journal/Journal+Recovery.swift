@@ -47,6 +47,11 @@ extension Journal {
     repairs += leftovers(folder, adding: repairs)
     if !repairs.isEmpty { repairs.append(.syncFolder) }
 
+    // Before anything is appended: what is appended may be for a segment that is yet to be made.
+    let syncs =
+      [found.cut == nil ? found.lastBatch : nil].compactMap(\.self)
+      + journal.segments.map { .sync($0.name) }
+      + journal.snapshots.map { .sync(FileNames.snapshot($0.metadata.last)) } + [.syncFolder]
     if let last = snapshot?.metadata.last, !isInside(last, log) {
       // A received snapshot became durable, and the crash came before the log was reset to it; or
       // it has more than what is left of the log.
@@ -56,9 +61,7 @@ extension Journal {
     }
     return Recovery(
       identity: identity, journal: journal, repairs: repairs,
-      syncs: [found.cut == nil ? found.lastBatch : nil].compactMap(\.self)
-        + journal.segments.map { .sync($0.name) }
-        + journal.snapshots.map { .sync(FileNames.snapshot($0.metadata.last)) } + [.syncFolder],
+      syncs: syncs,
       state: RestoredState(
         hardState: log.hardState, snapshot: snapshot?.metadata, entries: log.entries,
         trust: journal.trust),

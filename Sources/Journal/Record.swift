@@ -64,6 +64,7 @@ struct RecordHeader: Hashable {
     chain = Self.u32(header, 12)
     index = Self.u64(header, 16)
     term = Self.u64(header, 24)
+    guard max(index, term) <= FileNames.numberMax else { return nil }
     stamp = Self.u64(header, 32)
     bodyChecksum = Self.u32(header, 40)
   }

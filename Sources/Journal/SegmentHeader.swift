@@ -96,9 +96,16 @@ struct SegmentHeader: Hashable, Sendable {
     guard prewritten <= FolderFiles.segmentBytesMax else {
       throw .malformed(field: "prewritten size", offset: reader.offset)
     }
+    let numbers = [segment, previous, last.index.rawValue, last.term.rawValue, term.rawValue]
+    guard numbers.allSatisfy({ $0 <= FileNames.numberMax }) else {
+      throw .malformed(field: "number", offset: reader.offset)
+    }
     let chain = try reader.u32("chain")
     var trust = Trust()
     trust.doubts = try reader.u64("doubts")
+    guard trust.doubts <= FileNames.numberMax else {
+      throw .malformed(field: "doubts", offset: reader.offset)
+    }
     let cause = try reader.u32("cause of doubt")
     if cause != 0 {
       guard let known = UInt8(exactly: cause).flatMap({ Trust.Cause(rawValue: $0) }) else {

@@ -166,7 +166,7 @@ private struct Life {
       disk.crash(&generator)
       recovery = try disk.recovered()
     }
-    try disk.perform(recovery.repairs)
+    try disk.perform(recovery.repairs + recovery.syncs)
     let found = recovery.state.snapshot?.last ?? .zero
     #expect(found == snapshot || found == pendingSnapshot)
     let entries = recovery.state.entries.filter { $0.index > found.index }

@@ -66,10 +66,19 @@ extension SimulatedDisk {
     _ journal: inout Journal, _ metadata: SnapshotMetadata, sections: [[UInt8]],
     retainLogFrom: LogIndex
   ) throws {
+    let written = try write(journal, metadata, sections: sections)
+    journal.snapshotIsDurable(written, retainLogFrom: retainLogFrom)
+  }
+
+  /// Writes a whole snapshot, which is durable then.
+  @discardableResult
+  mutating func write(
+    _ journal: Journal, _ metadata: SnapshotMetadata, sections: [[UInt8]] = []
+  ) throws -> WrittenSnapshot {
     var writer = journal.snapshotWriter(metadata)
     try perform([writer.create()] + writer.begin())
     for section in sections { try perform(writer.add(section)) }
     try perform(writer.finish())
-    journal.snapshotIsDurable(writer.written, retainLogFrom: retainLogFrom)
+    return writer.written
   }
 }

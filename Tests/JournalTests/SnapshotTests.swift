@@ -126,6 +126,23 @@ import Testing
     #expect(disk.fileNames == before)
   }
 
+  /// The power was cut when a received snapshot was durable, and the log not yet reset to it, in a
+  /// segment that is full.
+  @Test func aSnapshotAheadOfAFullSegmentIsTaken() throws {
+    for count in 1...40 as ClosedRange<UInt64> {
+      let life = try filled(count)
+      var disk = life.disk
+      try disk.write(life.journal, snapshotMetadata(90, term: 3))
+      let found = try disk.recovered()
+      #expect(found.state.snapshot?.last.index == LogIndex(90) && found.state.entries.isEmpty)
+      try disk.perform(found.repairs + found.syncs)
+      var next = found.journal
+      next.append(hardState: nil, entries: [entry(91, term: 4)])
+      try disk.flush(&next)
+      #expect(try disk.recovered().state.entries.last == entry(91, term: 4))
+    }
+  }
+
   /// A million writes of 256 bytes with a snapshot every 16 MiB stay within 64 MiB, here with all
   /// sizes divided by 64.
   @Test func theDiskStaysBounded() throws {

@@ -51,6 +51,14 @@ extension Simulator {
     return true
   }
 
+  /// Ends the process, and somebody starts it again within a second.
+  func restartLater(_ host: SimulatedHost) {
+    crash(host, losesUnsynced: false, silently: false)
+    after(UInt64(generator.next(in: 0...1_000)) * nanosecondsPerMillisecond) { [unowned self] in
+      start(host)
+    }
+  }
+
   /// A process on a damaged disk has everything that it ever acknowledged, and is held to it from
   /// now on.
   func noteRepaired(_ host: SimulatedHost) {

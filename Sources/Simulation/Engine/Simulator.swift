@@ -239,10 +239,7 @@ package final class Simulator {
       didDrain?(host)
     case .failed(let reason) where host.isDamaged:
       trace("\(host.name) finds what its disk did: \(reason)")
-      crash(host, losesUnsynced: false, silently: false)
-      after(UInt64(generator.next(in: 0...1_000)) * nanosecondsPerMillisecond) {
-        [unowned self] in start(host)
-      }
+      restartLater(host)
     case .dismissed(let reason):
       host.dismissal = reason
       if host.folder > 0 {
