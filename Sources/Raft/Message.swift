@@ -62,10 +62,15 @@ package struct VoteReply: Hashable, Sendable {
   /// The candidate's doubts when it asked: one that has forgotten since what it asked for does not
   /// take this for an answer to another question.
   package var askedDoubts: UInt64
+  /// Data that the voter acknowledged is known to be missing there. If everyone grants, those of
+  /// whom that is not so must still be a quorum.
+  package var isDamaged: Bool
 
   package init(
-    isGranted: Bool, isPreVote: Bool, trust: TrustReport = .sound, askedDoubts: UInt64 = 0
+    isGranted: Bool, isPreVote: Bool, trust: TrustReport = .sound, askedDoubts: UInt64 = 0,
+    isDamaged: Bool = false
   ) {
+    self.isDamaged = isDamaged
     self.isGranted = isGranted
     self.isPreVote = isPreVote
     self.trust = trust

@@ -53,7 +53,7 @@ extension RaftNode {
   mutating func campaign() {
     // While the machine is being replaced nothing may be committed, and a request for votes would
     // not get past a disk that does nothing.
-    guard mayBeNeeded, !isRemoved, !isRestoring, !isDiskStalled, mayVote else {
+    guard mayBeNeeded, !isRemoved, !isRestoring, !isDiskStalled, mayStand else {
       resetElectionTimer()
       leader = nil
       return
@@ -132,13 +132,14 @@ extension RaftNode {
     return isRefused ? .lost : .pending
   }
 
+  /// Everyone, of whom a quorum may have been torn but is not known to lack what it acknowledged.
   private var isGrantedByAll: Bool {
     !membership.voters.isEmpty && otherVoters.allSatisfy(ballot.isGranted)
+      && Quorum.holds(membership) { $0 == id ? mayStand : ballot.isWhole($0) }
   }
 
-  /// Whether it may vote at all: one whose data is known to be damaged may not, since what it lacks
-  /// may have been committed with it alone.
-  private var mayVote: Bool {
+  /// Whether it may stand: one that lacks what it acknowledged may not even know its membership.
+  private var mayStand: Bool {
     trust.cause != .damage || settings.bugs.contains(.doubtfulReplicaVotes)
   }
 
@@ -150,7 +151,7 @@ extension RaftNode {
   func answer(to request: VoteRequest, isGranted: Bool) -> VoteReply {
     VoteReply(
       isGranted: isGranted, isPreVote: request.isPreVote, trust: voterTrust,
-      askedDoubts: request.trust.doubts)
+      askedDoubts: request.trust.doubts, isDamaged: !mayStand)
   }
 
   mutating func handle(_ request: VoteRequest, _ message: Message) {
@@ -166,7 +167,7 @@ extension RaftNode {
     let isAgain = hardState.vote == message.from
     // One that forgets so much asks for the vote of a term again, in which it may have led.
     if isAgain, request.trust.isInDoubt, !request.isPreVote { return }
-    let isGranted = (isFree || isAhead || isAgain) && isUpToDate && isMember && mayVote
+    let isGranted = (isFree || isAhead || isAgain) && isUpToDate && isMember
     let reply = answer(to: request, isGranted: isGranted)
     guard isGranted else {
       send(.voteReply(reply), to: message.from)
@@ -189,7 +190,8 @@ extension RaftNode {
     if reply.isPreVote, reply.isGranted, message.term != term.next { return }
     if reply.isGranted {
       if !ballot.isGranted(by: message.from) {
-        ballot.grants.append(Ballot.Grant(voter: message.from, trust: reply.trust))
+        ballot.grants.append(
+          Ballot.Grant(voter: message.from, trust: reply.trust, isDamaged: reply.isDamaged))
       }
     } else if !ballot.refused.contains(message.from) {
       ballot.refused.append(message.from)

@@ -91,9 +91,15 @@ package struct RaftNode: Sendable {
     struct Grant: Sendable {
       var voter: ReplicaID
       var trust: TrustReport
+      var isDamaged = false
     }
 
     func isGranted(by voter: ReplicaID) -> Bool { grants.contains { $0.voter == voter } }
+
+    /// Whether a voter granted, and lacks nothing for certain.
+    func isWhole(_ voter: ReplicaID) -> Bool {
+      grants.contains { $0.voter == voter && !$0.isDamaged }
+    }
   }
 
   /// What a follower knows of its leader's log in this term.

@@ -30,6 +30,7 @@ extension Message {
       writer.flag("preVote", reply.isPreVote)
       writer.trust(reply.trust)
       if reply.askedDoubts > 0 { writer.wide("askedDoubts", reply.askedDoubts) }
+      if reply.isDamaged { writer.flag("damaged", true) }
     case .snapshot(let chunk):
       writer.snapshotMetadata(chunk.metadata)
       writer.number("section", chunk.section)
@@ -97,7 +98,8 @@ extension Message {
       body = .voteReply(
         VoteReply(
           isGranted: try object.flag("granted"), isPreVote: try object.flag("preVote"),
-          trust: try object.trust(), askedDoubts: try object.optionalCounter("askedDoubts")))
+          trust: try object.trust(), askedDoubts: try object.optionalCounter("askedDoubts"),
+          isDamaged: object.has("damaged") ? try object.flag("damaged") : false))
     case "snapshot":
       body = .snapshot(
         SnapshotChunk(

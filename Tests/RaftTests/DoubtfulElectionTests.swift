@@ -12,7 +12,8 @@ import Testing
   }
 
   private func grant(
-    _ bench: inout Bench, by voter: Int, _ trust: TrustReport = .sound, asked: UInt64? = nil
+    _ bench: inout Bench, by voter: Int, _ trust: TrustReport = .sound, asked: UInt64? = nil,
+    isDamaged: Bool = false
   ) {
     let isPreVote = bench.node.role == .preCandidate
     bench.hear(
@@ -20,7 +21,7 @@ import Testing
       .voteReply(
         VoteReply(
           isGranted: true, isPreVote: isPreVote, trust: trust,
-          askedDoubts: asked ?? bench.node.trust.doubts)))
+          askedDoubts: asked ?? bench.node.trust.doubts, isDamaged: isDamaged)))
   }
 
   private func campaigning(
@@ -45,13 +46,14 @@ import Testing
     }
   }
 
-  @Test(arguments: [false, true]) func damagedReplicasDoNotVote(isPlanted: Bool) {
+  @Test(arguments: [false, true]) func damagedReplicasSayItAndDoNotStand(isPlanted: Bool) {
     var settings = RaftSettings()
     if isPlanted { settings.bugs = .doubtfulReplicaVotes }
     var bench = Bench(trust: Trust(doubts: 1, cause: .damage), settings: settings)
     for isPreVote in [true, false] {
       bench.hear(2, term: 4, request(isPreVote: isPreVote))
-      #expect(bench.votes.map(\.isGranted) == [isPlanted])
+      #expect(bench.votes.map(\.isGranted) == [true])
+      #expect(bench.votes.map(\.isDamaged) == [!isPlanted])
     }
     bench.tick(300)
     #expect((bench.node.role == .follower) != isPlanted)
@@ -82,6 +84,16 @@ import Testing
     #expect(bench.node.role == .candidate)
     grant(&bench, by: 5)
     #expect(bench.node.role == .leader)
+  }
+
+  /// One torn, one damaged and one sound of three, or one sound and two damaged.
+  @Test(arguments: [false, true]) func thoseNotDamagedMustBeAQuorum(bothDamaged: Bool) {
+    var bench = campaigning()
+    for _ in 0..<2 {
+      grant(&bench, by: 2, Self.doubt, isDamaged: bothDamaged)
+      grant(&bench, by: 3, Self.doubt, isDamaged: true)
+    }
+    #expect(bench.node.role == (bothDamaged ? .preCandidate : .leader))
   }
 
   @Test func aQuorumOfOthersIsEnough() {

@@ -131,6 +131,7 @@ enum Samples {
       VoteReply(
         isGranted: true, isPreVote: false, trust: TrustReport(doubts: 7, isInDoubt: false),
         askedDoubts: 2)),
+    .voteReply(VoteReply(isGranted: true, isPreVote: true, trust: doubt, isDamaged: true)),
     .append(AppendRequest(previous: .zero, entries: [], commit: .zero, round: 3)),
     .append(
       AppendRequest(
