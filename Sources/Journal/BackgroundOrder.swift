@@ -17,6 +17,9 @@ package enum BackgroundOrder: Sendable {
   case read(FileRead)
   /// Change the folder: ``BackgroundResult/performed(_:isDone:)``.
   case perform(BackgroundChore, [FileEffect])
+  /// Read files back and check them while nothing else is to be done, so many bytes a second:
+  /// ``BackgroundResult/damaged(_:)`` and at the end ``BackgroundResult/scrubbed``.
+  case scrub(Scrub, bytesPerSecond: UInt64)
   /// Free what takes long to free.
   case discard(any Sendable)
 }
@@ -42,6 +45,10 @@ package enum BackgroundResult: Sendable {
   /// A received section is none: nothing is left of the snapshot.
   case unreadable(EntryID, section: Int, reason: String)
   case read(FileRead, bytes: [UInt8])
+  /// A file is not as it was written.
+  case damaged(FileDamage)
+  /// All files that were to be checked were.
+  case scrubbed
   /// False: the disk has no room for it. Files that it had created are removed again.
   case performed(BackgroundChore, isDone: Bool)
 }
@@ -52,6 +59,9 @@ package enum BackgroundStep: Sendable {
   case perform(FileEffect)
   /// To be answered by ``BackgroundWorker/wasRead(_:now:)``.
   case read(FileRead)
+  /// As it is on the disk, not in memory; to be answered by
+  /// ``BackgroundWorker/wasReadBack(_:now:)``.
+  case readBack(FileRead)
   /// Nothing before that time, monotonic nanoseconds, unless orders come.
   case wait(until: UInt64)
   /// Nothing before orders come.

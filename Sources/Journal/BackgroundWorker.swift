@@ -5,8 +5,8 @@ import Raft
 /// a thread with files of its own, or by a simulator in virtual time.
 ///
 /// It takes orders at any time and gives one step after the other. Reads come first, because a
-/// follower waits for them; then the snapshot, file effect by file effect; then chores; and what is
-/// to be freed last.
+/// follower waits for them; then chores, because they make room for the journal; then the snapshot,
+/// file effect by file effect; then what is to be freed; and the reading back of files last.
 package struct BackgroundWorker: Sendable {
   /// For each nanosecond that a section of the own state took, so many of rest follow: others need
   /// the disk and the processor more than a snapshot that nobody waits for.
@@ -24,6 +24,10 @@ package struct BackgroundWorker: Sendable {
   private var chores: [Chore] = []
   private var discards: [any Sendable] = []
   private var discardAt: UInt64 = 0
+  private var scrub: Scrub?
+  private var scrubBytesPerSecond: UInt64 = 0
+  /// When the next piece is read back, monotonic nanoseconds.
+  private var scrubAt: UInt64 = 0
   /// What the last step was for.
   private var current = Current.nothing
   private var results: [BackgroundResult] = []
@@ -59,6 +63,10 @@ package struct BackgroundWorker: Sendable {
       case .read(let read): reads.append(read)
       case .perform(let purpose, let effects):
         chores.append(Chore(purpose: purpose, effects: effects))
+      case .scrub(let wanted, let bytesPerSecond):
+        scrub = wanted
+        scrubBytesPerSecond = max(1, bytesPerSecond)
+        scrubAt = now
       case .discard(let value):
         discards.append(value)
         discardAt = now + Self.discardDelay
@@ -91,17 +99,17 @@ extension BackgroundWorker {
       current = .cleanup
       return .perform(removal)
     }
-    var wake = UInt64.max
-    if let effect = nextOfSnapshot(now, &wake) {
-      current = .snapshot
-      return .perform(effect)
-    }
     while let chore = chores.first {
       if let effect = chore.effects.first {
         current = .chore
         return .perform(effect)
       }
       results.append(.performed(chores.removeFirst().purpose, isDone: true))
+    }
+    var wake = UInt64.max
+    if let effect = nextOfSnapshot(now, &wake) {
+      current = .snapshot
+      return .perform(effect)
     }
     if !discards.isEmpty {
       if now >= discardAt {
@@ -110,7 +118,30 @@ extension BackgroundWorker {
       }
       wake = min(wake, discardAt)
     }
+    if snapshots.isEmpty, let read = nextOfScrub(now, &wake) { return .readBack(read) }
     return wake == .max ? .idle : .wait(until: wake)
+  }
+
+  private mutating func nextOfScrub(_ now: UInt64, _ wake: inout UInt64) -> FileRead? {
+    guard let scrub else { return nil }
+    guard now >= scrubAt else {
+      wake = min(wake, scrubAt)
+      return nil
+    }
+    guard let read = scrub.next else {
+      self.scrub = nil
+      results.append(.scrubbed)
+      wake = now
+      return nil
+    }
+    return read
+  }
+
+  /// The bytes that ``BackgroundStep/readBack(_:)`` asked for; `nil`: there is no such file.
+  package mutating func wasReadBack(_ bytes: [UInt8]?, now: UInt64) {
+    let pause = UInt64(bytes?.count ?? 0) * 1_000 * nanosecondsPerMillisecond
+    scrubAt = now + pause / scrubBytesPerSecond
+    if let damage = scrub?.take(bytes) { results.append(.damaged(damage)) }
   }
 
   private mutating func nextOfSnapshot(_ now: UInt64, _ wake: inout UInt64) -> FileEffect? {

@@ -35,13 +35,14 @@ extension Journal {
     keepSnapshots(2, retainLogFrom: retainLogFrom)
   }
 
-  /// Forgets all snapshots but the newest, and the log that only they need.
+  /// Forgets all snapshots but the newest, and the log that only they need, or that goes back
+  /// further than both the newest and `retainLogFrom`.
   ///
   /// - Returns: false if there was no more than one.
   package mutating func dropOlderSnapshots(retainLogFrom: LogIndex) -> Bool {
-    guard snapshots.count > 1 else { return false }
+    let areMore = snapshots.count > 1
     keepSnapshots(1, retainLogFrom: retainLogFrom)
-    return true
+    return areMore
   }
 
   private mutating func keepSnapshots(_ count: Int, retainLogFrom: LogIndex) {

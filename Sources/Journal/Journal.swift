@@ -43,6 +43,8 @@ package struct Journal: Sendable {
   package internal(set) var trust: Trust
   /// Files that become segments without asking the file system for room; at most ``sparesMax``.
   var spares: [String] = []
+  /// The next batch begins a new segment, however much room there is in this one.
+  var leavesSegment = false
   /// Makes the segment that the buffer goes to and seals the one before.
   var rotation: [FileEffect] = []
   /// Removals that wait for the marker in the buffer, and those whose marker is durable.
@@ -173,10 +175,11 @@ package struct Journal: Sendable {
     let full = segments[segments.count - 1]
     let capacity = Self.prewrittenBytes(settings) - SegmentHeader.size - Self.batchOverhead
     let isFull =
-      full.used >= settings.segmentBytes
+      full.used >= settings.segmentBytes || leavesSegment
       || full.used + bytes + Self.batchOverhead > full.size && bytes <= capacity
         && full.used > SegmentHeader.size
     guard buffer.isEmpty, rotation.isEmpty, isFull else { return }
+    leavesSegment = false
     let header = SegmentHeader(
       owner: owner, segment: full.id + 1, previous: full.id, last: last, hardState: hardState,
       prewritten: UInt64(Self.prewrittenBytes(settings)), chain: buffer.chain, trust: trust)

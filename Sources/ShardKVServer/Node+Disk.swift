@@ -52,6 +52,8 @@ extension Node {
         send(reply)
       }
     case .noRoom(let id): snapshotWithoutRoom(id)
+    case .damaged(let damage): found(damage)
+    case .scrubbed: scrubbed()
     case .unreadable(_, let section, let reason):
       stop("section \(section) of the snapshot that the leader sent \(reason)")
     case .read(let read, let bytes): sectionRead(read, bytes)
@@ -75,12 +77,15 @@ extension Node {
       disk.endWriting()
     case .own: break
     case .none:
-      guard wantsSnapshot, let metadata = raft.metadata(at: applied) else { break }
+      guard repairsDamage() || wantsSnapshot, let metadata = raft.metadata(at: applied) else {
+        break
+      }
       dropOlderSnapshot(expecting: disk.journal.newestSnapshotBytes)
       effects.background.append(
         .write(disk.journal.snapshotWriter(metadata), service.capture()))
       disk.writing = .own(metadata)
     }
+    scrub()
     if disk.flight == nil, disk.journal.needsFlush { dropOlderSnapshot(expecting: 0) }
   }
 
@@ -94,7 +99,7 @@ extension Node {
   /// Keeps one snapshot instead of two where the folder grows too large for both.
   private mutating func dropOlderSnapshot(expecting coming: UInt64) {
     let newest = disk.journal.newestSnapshotBytes
-    guard disk.journal.snapshotBytes > newest else { return }
+    guard disk.journal.snapshotBytes > newest, disk.damaged.isEmpty else { return }
     let bytes = disk.journal.snapshotBytes + disk.journal.journalFileBytes + coming
     guard bytes > settings.snapshotBytes.multipliedClamped(by: settings.folderBytesFactor),
       Double(bytes) > Double(newest) * settings.folderFactor,
@@ -111,6 +116,7 @@ extension Node {
     disk.failures = 0
     discard(raft.compact(upTo: written.metadata))
     disk.journal.snapshotIsDurable(written, retainLogFrom: raft.firstIndex)
+    replaceDamaged(by: written.metadata.last.index)
     counters.snapshotsMade += 1
   }
 

@@ -110,6 +110,7 @@ extension Node {
     nextTick = now.monotonic + RaftSettings.tickMilliseconds * nanosecondsPerMillisecond
     nextDeadline = nextTick
     self.random = random
+    scheduleScrub()
     followMembership()
   }
 }

@@ -30,6 +30,7 @@ extension Node {
     [
       NodeStatus.Counter(name: "configurationFetches", value: counters.configurationFetches),
       NodeStatus.Counter(name: "connections", value: UInt64(accepted.count)),
+      NodeStatus.Counter(name: "damagedFiles", value: counters.damagedFiles),
       NodeStatus.Counter(name: "elections", value: counters.elections),
       NodeStatus.Counter(name: "followerReads", value: counters.followerReads),
       NodeStatus.Counter(name: "leaderships", value: counters.leaderships),
@@ -41,6 +42,7 @@ extension Node {
       NodeStatus.Counter(name: "messagesReceived", value: counters.messagesReceived),
       NodeStatus.Counter(name: "messagesSent", value: counters.messagesSent),
       NodeStatus.Counter(name: "requests", value: counters.requests),
+      NodeStatus.Counter(name: "scrubs", value: counters.scrubs),
       NodeStatus.Counter(name: "snapshotsMade", value: counters.snapshotsMade),
       NodeStatus.Counter(name: "snapshotsReceived", value: counters.snapshotsReceived),
       NodeStatus.Counter(name: "snapshotsWithoutRoom", value: counters.snapshotsWithoutRoom),

@@ -248,4 +248,7 @@ package struct NodeCounters: Hashable, Sendable {
   package var snapshotsReceived: UInt64 = 0
   /// Snapshots that were given up because the disk was full.
   package var snapshotsWithoutRoom: UInt64 = 0
+  /// Passes in which all files were read back, and files that were damaged.
+  package var scrubs: UInt64 = 0
+  package var damagedFiles: UInt64 = 0
 }

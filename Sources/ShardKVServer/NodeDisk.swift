@@ -30,6 +30,11 @@ struct NodeDisk: Sendable {
   /// nanoseconds.
   var isMakingSpare = false
   var nextSpareAt: UInt64 = 0
+  /// Files are being read back; else when that begins again, monotonic nanoseconds.
+  var isScrubbing = false
+  var nextScrubAt: UInt64 = 0
+  /// Files that were found damaged and are still needed, ascending.
+  var damaged: [String] = []
   /// A leader's snapshot found no room: when it may be asked for once more.
   var receiveAgainAt: UInt64?
   /// Sections that followers wait for, by the file's bytes that hold them.

@@ -22,6 +22,11 @@ package struct NodeSettings: Sendable {
   /// How long no snapshot is begun after the disk had no room for one, and the longest such pause
   /// when that happens again and again.
   package var snapshotRetryMilliseconds: ClosedRange<UInt64> = 1_000...30_000
+  /// Bytes a second at which the files are read back and checked while there is nothing else to do
+  /// beside the journal; 0: never.
+  package var scrubBytesPerSecond: UInt64 = 4 << 20
+  /// Between the end of one such pass and the next.
+  package var scrubMilliseconds: UInt64 = 600_000
   /// Sections of a leader's snapshot that may wait to be written; above it the leader is not asked
   /// for the next one.
   package var receivedSectionsMax = 8

@@ -25,6 +25,7 @@ package struct RarePaths: OptionSet, Sendable {
     // Full disks.
     "refusedForRoom", "errandPutOffForRoom",
     "snapshotWithoutRoom", "olderSnapshotDropped", "sectionRepliesHeld", "handedOverForRoom",
+    "damageFound", "damageRepaired",
   ]
 
   private static func bit(_ position: Int) -> RarePaths { RarePaths(rawValue: 1 << position) }
@@ -87,4 +88,8 @@ package struct RarePaths: OptionSet, Sendable {
   /// A leader's sections came faster than they were written.
   static let sectionRepliesHeld = bit(37)
   static let handedOverForRoom = bit(38)
+  /// A file was read back and found damaged.
+  package static let damageFound = bit(39)
+  /// The damaged files are not needed any more.
+  static let damageRepaired = bit(40)
 }

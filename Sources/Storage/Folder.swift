@@ -138,9 +138,32 @@ package final class Folder {
 
   /// The bytes that are there: fewer than asked for only at the end of the file.
   package func read(_ place: FileRead) throws(StorageError) -> [UInt8] {
+    try read(place, from: try opened(place.name, O_RDONLY))
+  }
+
+  /// The same from the disk itself as far as the system can be told so, and without keeping the file
+  /// open; `nil` if there is no such file.
+  package func readBack(_ place: FileRead) throws(StorageError) -> [UInt8]? {
+    let file: Int32
+    do throws(StorageError) {
+      file = try open(place.name, O_RDONLY)
+    } catch {
+      guard error.code == ENOENT else { throw error }
+      return nil
+    }
+    defer { close(file) }
+    let (start, count) = (off_t(clamping: place.offset), off_t(place.count))
+    // What is durable is dropped from memory, so that it comes from the disk; and dropped again, so
+    // that it takes no room there from others.
+    posix_fadvise(file, start, count, Int32(POSIX_FADV_DONTNEED))
+    let bytes = try read(place, from: file)
+    posix_fadvise(file, start, count, Int32(POSIX_FADV_DONTNEED))
+    return bytes
+  }
+
+  private func read(_ place: FileRead, from file: Int32) throws(StorageError) -> [UInt8] {
     guard let start = off_t(exactly: place.offset), start <= off_t.max - off_t(max(0, place.count))
     else { throw tooFar("pread", place.name) }
-    let file = try opened(place.name, O_RDONLY)
     // Allocates no more than there is to read.
     var status = stat()
     try retrying("fstat", place.name) { fstat(file, &status) }

@@ -62,6 +62,8 @@ private struct BackgroundHost {
       worker.performed(outcome, now: Loop.now().monotonic)
     case .read(let read):
       worker.wasRead(try folder.read(read), now: Loop.now().monotonic)
+    case .readBack(let read):
+      worker.wasReadBack(try folder.readBack(read), now: Loop.now().monotonic)
     case .wait(let time): orders.wakeup.wait(until: time)
     case .idle: orders.wakeup.wait()
     }

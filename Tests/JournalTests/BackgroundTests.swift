@@ -55,6 +55,7 @@ import Testing
           worker.performed(.noRoom, now: time)
         }
       case .read(let place): worker.wasRead(try disk.read(place), now: time)
+      case .readBack(let place): worker.wasReadBack(try? disk.read(place), now: time)
       case .wait(let later): time = max(time, later)
       case .idle: return false
       }
@@ -199,6 +200,59 @@ import Testing
       Issue.record("a follower waits for a snapshot")
       return
     }
+  }
+
+  /// Every bit that recovery would look at.
+  @Test func eachFlippedBitIsFoundByReadingBack() throws {
+    var stage = try Stage()
+    stage.orderOwn(4, sections: [[1], [2, 2]])
+    _ = try stage.run()
+    guard case .written(let written)? = stage.results.first else {
+      Issue.record("not written")
+      return
+    }
+    stage.journal.snapshotIsDurable(written, retainLogFrom: LogIndex(1))
+    try stage.disk.flush(&stage.journal)
+    func findings(_ disk: SimulatedDisk) throws -> [FileDamage] {
+      var scrub = try #require(stage.journal.scrub())
+      var found: [FileDamage] = []
+      while let place = scrub.next {
+        if let damage = scrub.take(try? disk.read(place)) { found.append(damage) }
+      }
+      return found
+    }
+    #expect(try findings(stage.disk).isEmpty)
+    for name in stage.disk.fileNames where stage.journal.needs(file: name) {
+      let used = name.hasPrefix("wal-") ? stage.journal.journalBytes : 10_000
+      let count = min(Int(used), stage.disk.contents(of: name)?.count ?? 0)
+      for bit in stride(from: 0, to: 8 * count, by: 7) {
+        var damaged = stage.disk
+        damaged.flipBit(of: name, at: bit)
+        let found = try findings(damaged)
+        #expect(found.count == 1 && found[0].file == name, "bit \(bit) of \(name)")
+      }
+      // A file that was removed meanwhile is no damage.
+      var removed = stage.disk
+      try removed.execute(.remove(name))
+      #expect(try findings(removed).isEmpty)
+    }
+  }
+
+  @Test func filesAreReadBackSlowlyAndOnlyWhenNothingElseIsToBeDone() throws {
+    var stage = try Stage()
+    stage.order(.scrub(try #require(stage.journal.scrub()), bytesPerSecond: 1_000))
+    stage.orderOwn(4)
+    _ = try stage.run(steps: 5)
+    #expect(!stage.results.contains { if case .scrubbed = $0 { true } else { false } })
+    let before = stage.time
+    _ = try stage.run()
+    #expect(stage.results.contains { if case .written = $0 { true } else { false } })
+    guard case .scrubbed? = stage.results.last else {
+      Issue.record("\(stage.results)")
+      return
+    }
+    let milliseconds = (stage.time - before) / nanosecondsPerMillisecond
+    #expect(milliseconds >= stage.journal.journalBytes)
   }
 
   @Test func aChoreThatFindsNoRoomLeavesNothing() throws {

@@ -92,6 +92,9 @@ struct LoneNode<Service: NodeService> where Service.Machine: Sendable {
           background.performed(.done, now: time)
         }
       case .read(let read): background.wasRead(files.read(read), now: time)
+      case .readBack(let read):
+        let bytes = files.files[read.name] == nil ? nil : files.read(read)
+        background.wasReadBack(bytes, now: time)
       case .wait(let later): time = max(time + 1, later)
       case .idle: return background.takeResults().map { .background($0) }
       }
@@ -175,6 +178,11 @@ struct LoneNode<Service: NodeService> where Service.Machine: Sendable {
   }
 }
 
+extension LoneNode {
+  /// A bit of a file is not what was written any more.
+  mutating func flip(bit: Int, of name: String) { files.flip(bit: bit, of: name) }
+}
+
 /// Files as bytes.
 struct MemoryFolder: Sendable {
   private(set) var files: [String: [UInt8]] = [:]
@@ -198,6 +206,10 @@ struct MemoryFolder: Sendable {
       case .sync, .syncFolder: break
       }
     }
+  }
+
+  mutating func flip(bit: Int, of name: String) {
+    files[name]?[bit / 8] ^= 1 << UInt8(bit % 8)
   }
 
   /// A full disk refuses it.

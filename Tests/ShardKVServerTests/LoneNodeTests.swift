@@ -1,4 +1,5 @@
 import Basics
+import Journal
 import ShardKVServer
 import ShardMap
 import Sessions
@@ -87,6 +88,34 @@ struct LoneNodeTests {
     node.isFull = false
     node.pass(milliseconds: 4_100)
     #expect(node.node.counters.snapshotsMade > 0)
+  }
+
+  /// Whichever file is damaged while the node runs, it has everything in memory.
+  @Test func damagedFilesAreReplacedFromMemory() throws {
+    var settings = NodeSettings()
+    settings.snapshotBytes = 600
+    settings.snapshotFactor = 0
+    settings.journal.segmentBytes = 1_024
+    settings.scrubMilliseconds = 60_000
+    var whole = try joined(settings)
+    whole.pass(milliseconds: 100)
+    // Others wait for the next write to be removed.
+    let journal = try Journal.recover(whole.files.reader, settings: settings.journal).journal
+    let names = whole.files.files.keys.filter { journal.needs(file: $0) }.sorted()
+    #expect(names.contains { $0.hasPrefix("snap-") } && names.contains { $0.hasPrefix("wal-") })
+    for name in names {
+      var node = whole
+      node.flip(bit: 8 * 40, of: name)
+      node.pass(milliseconds: 70_000)
+      #expect(node.stop == nil)
+      #expect(node.node.counters.damagedFiles == 1, "\(name)")
+      #expect(node.events.contains { $0.message.contains("\(name) is damaged at byte") })
+      #expect(node.events.contains { $0.message.contains("nothing needs the damaged files") })
+      let after = try LoneNode<ControllerService>(node.files, settings: settings)
+      #expect(after.node.applied > .zero, "\(name)")
+      node.pass(milliseconds: 130_000)
+      #expect(node.node.counters.damagedFiles == 1 && node.node.counters.scrubs >= 2)
+    }
   }
 
   @Test func restartFromASnapshotIsTheSame() throws {

@@ -194,6 +194,9 @@ package final class SimulatedCluster {
     guard host.index < replicaOfHost.count, let index = replicaOfHost[host.index],
       let node = replicas[index].node
     else { return }
+    if effects.rarePaths.contains(.damageFound), !host.isDamaged {
+      simulator.fail(.wrongResult, "\(host.name) takes a file for damaged that is not")
+    }
     if !effects.rarePaths.isEmpty {
       for path in rarePaths.indices where effects.rarePaths.rawValue >> path & 1 == 1 {
         rarePaths[path] += 1

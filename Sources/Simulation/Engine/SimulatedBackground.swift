@@ -30,7 +30,7 @@ extension Simulator {
     deliverResults(of: host)
     host.background.step = nil
     switch step {
-    case .perform, .read:
+    case .perform, .read, .readBack:
       host.background.step = step
       let usual = host.background.generator.next(in: timing.background)
       let duration = max(usual, host.backgroundStall)
@@ -71,6 +71,8 @@ extension Simulator {
       } catch {
         return fail(.wrongResult, "\(host.name): \(error)")
       }
+    case .readBack(let order):
+      host.background.worker.wasReadBack(try? host.disk.read(order), now: now)
     case .wait, .idle, nil: break
     }
     host.background.step = nil

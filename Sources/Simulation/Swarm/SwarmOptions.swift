@@ -135,6 +135,8 @@ package struct SwarmOptions: Sendable {
   package var backgroundCutShare = 0.0
   /// Two snapshots are kept however large the folder is.
   package var keepsTwoSnapshots = false
+  /// Milliseconds between two times that a process reads its files back; 0: never.
+  package var scrubPause = 0
   package var receivedSectionsMax = NodeSettings().receivedSectionsMax
 
   package init(seed: UInt64, seconds: Int = 60, bugs: PlantedBugs = []) {
@@ -159,6 +161,7 @@ package struct SwarmOptions: Sendable {
     backgroundCutShare = generator.chance(0.5) ? 0.5 : 0
     keepsTwoSnapshots = generator.chance(0.5)
     if generator.chance(0.3) { receivedSectionsMax = 1 }
+    scrubPause = generator.chance(0.5) ? [100, 1_000, 5_000][generator.next(in: 0..<3)] : 0
   }
 
   private mutating func drawStrains(_ generator: inout SeededGenerator) {
@@ -340,7 +343,7 @@ extension SwarmOptions: CustomStringConvertible {
       slowLeaders=\(slowsLeaders) doubles=\(doublesBlunders)\(every("rival", rivalPause)) \
       sync=\(syncsInThread ? "thread" : "loop") background=\(background)ns \
       backgroundCuts=\(backgroundCutShare) twoSnapshots=\(keepsTwoSnapshots) \
-      sectionsWaiting=\(receivedSectionsMax)
+      sectionsWaiting=\(receivedSectionsMax)\(every("scrub", scrubPause))
       """
   }
 
