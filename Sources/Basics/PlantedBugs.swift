@@ -151,6 +151,10 @@ package struct PlantedBugs: OptionSet, Hashable, Sendable {
     ("promote-before-caught-up", .promoteBeforeCaughtUp),
     ("writes-during-transfer", .writesDuringTransfer),
     ("majority-of-old-members-only", .majorityOfOldMembersOnly),
+  ]
+
+  /// Those that only the tests of Raft's core look for: it takes more than a swarm meets by chance.
+  package static let namedInTests: [(name: String, bug: PlantedBugs)] = [
     ("doubtful-replica-votes", .doubtfulReplicaVotes),
     ("doubtful-replica-counts", .doubtfulReplicaCounts),
     ("match-outlives-doubt", .matchOutlivesDoubt),

@@ -40,9 +40,14 @@ enum FileNames {
   }
 
   /// A segment that is not used yet: an old one, or one that was written ahead.
-  static func spare(_ number: UInt64) -> String { "spare-\(hexadecimal(number))" }
+  static func spare(of segment: UInt64) -> String { spare(segment << 1) }
 
-  /// The number of a name that ``spare(_:)`` makes; `nil` for every other name.
+  /// One that was written ahead for a segment: never the name of one that was that segment.
+  static func spare(for segment: UInt64) -> String { spare(segment << 1 | 1) }
+
+  private static func spare(_ number: UInt64) -> String { "spare-\(hexadecimal(number))" }
+
+  /// The number of a spare's name; `nil` for every other name.
   static func spareNumber(_ name: String) -> UInt64? {
     guard name.hasPrefix("spare-"), let number = UInt64(name.dropFirst(6), radix: 16),
       number <= numberMax,

@@ -11,7 +11,7 @@ extension Journal {
     }
     let isSpare = spares.count + coming < Self.sparesMax && Self.isFit(size: old.size, settings)
     waitingRemovals.append(
-      isSpare ? .rename(old.name, to: FileNames.spare(old.id)) : .remove(old.name))
+      isSpare ? .rename(old.name, to: FileNames.spare(of: old.id)) : .remove(old.name))
   }
 
   /// Whether a file can be a segment: one whose last batch was huge is not kept.
@@ -26,7 +26,7 @@ extension Journal {
     guard spares.isEmpty, waitingRemovals.isEmpty, removals.isEmpty, rotation.isEmpty,
       newest.used > settings.segmentBytes / 2
     else { return nil }
-    return FileNames.spare(newest.id + 1)
+    return FileNames.spare(for: newest.id + 1)
   }
 
   /// Writes a spare full of zeros. After a crash it is there as a whole or not at all.

@@ -127,7 +127,7 @@ package struct Journal: Sendable {
   package mutating func flush() -> (writes: [FileEffect], syncs: [FileEffect]) {
     var writes = removals
     var syncs: [FileEffect] = removals.isEmpty ? [] : [.syncFolder]
-    for case .rename(_, to: let spare) in removals { spares.append(spare) }
+    for case .rename(_, to: let spare) in removals { add(spare: spare) }
     removals = []
     guard !buffer.isEmpty else { return (writes, syncs) }
     writes += rotation

@@ -141,8 +141,8 @@ package final class Folder {
     try read(place, from: try opened(place.name, O_RDONLY))
   }
 
-  /// The same from the disk itself as far as the system can be told so, and without keeping the file
-  /// open; `nil` if there is no such file.
+  /// The same from the disk itself as far as the system can be told so, and without keeping the
+  /// file open; `nil` if there is no such file.
   package func readBack(_ place: FileRead) throws(StorageError) -> [UInt8]? {
     let file: Int32
     do throws(StorageError) {

@@ -94,6 +94,30 @@ import Testing
     #expect(throws: RecoveryError.foreign(file: name)) { try disk.recovered() }
   }
 
+  /// Spares come from old segments and are made ahead, late at times; each is used once.
+  @Test(arguments: 0..<8 as Range<UInt64>) func sparesAreUsedOnce(seed: UInt64) throws {
+    var generator = SeededGenerator(seed: seed)
+    var disk = try SimulatedDisk.formatted()
+    var journal = try disk.recovered().journal
+    var making: String?
+    for index in 1...400 as ClosedRange<UInt64> {
+      let bytes = generator.next(in: 0...600)
+      journal.append(hardState: nil, entries: [entry(index, term: 1, bytes: bytes)])
+      try disk.flush(&journal)
+      if let name = making, generator.chance(0.2) {
+        try disk.perform(Journal.makeSpare(name, smallSegments))
+        journal.add(spare: name)
+        making = nil
+      } else if making == nil {
+        making = journal.wantedSpare
+      }
+      guard generator.chance(0.1) else { continue }
+      try disk.snapshot(
+        &journal, snapshotMetadata(index, term: 1), sections: [], retainLogFrom: LogIndex(index))
+    }
+    #expect(try disk.recovered().state.trust == Trust())
+  }
+
   @Test func aMissingSegmentEndsTheLogBeforeIt() throws {
     var disk = try SimulatedDisk.formatted()
     var journal = try disk.recovered().journal

@@ -81,7 +81,8 @@ struct TranscriptStage {
     case "retained": settings.retainedEntries = value
     case "promotion-lag": settings.promotionLagMax = UInt64(value)
     case "bug":
-      for named in PlantedBugs.named where named.name == words.last {
+      for named in PlantedBugs.named + PlantedBugs.namedInTests
+      where named.name == words.last {
         settings.bugs.insert(named.bug)
       }
     default: throw Failed(description: "not a command: \(command)")
