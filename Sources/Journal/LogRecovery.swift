@@ -32,7 +32,6 @@ struct LogRecovery {
   private(set) var dead: [String] = []
   /// The most that any record or header tells of, in the log or not.
   private(set) var termSeen = Term.zero
-  private(set) var indexSeen = LogIndex.zero
   private(set) var doubtsSeen: UInt64 = 0
   private var candidates: [Candidate] = []
 
@@ -148,7 +147,7 @@ struct LogRecovery {
       let header = candidates[next].header
       if follows(header) {
         guard tail == .clean, end.sealedFor == nil, chain.count == 1,
-          header.trust == log.trust, try isBlank(folder, candidates[next])
+          header.trust == log.trust, try Self.isBlank(folder, candidates[next].file)
         else { return }
         // It was being made when the process stopped, and nothing names it yet.
         superfluous.append(candidates[next].file.name)
@@ -235,18 +234,7 @@ struct LogRecovery {
     }
   }
 
-  private func isBlank(
-    _ folder: FolderFiles, _ candidate: Candidate
-  ) throws(RecoveryError) -> Bool {
-    try Self.readAll(folder, candidate.file).withUnsafeBytes {
-      let scan = SegmentScan(bytes: $0, salt: candidate.salt)
-      var log = RecoveredLog(candidate.header)
-      let end = scan.walk(&log)
-      return end.offset == SegmentHeader.size && SegmentTail(scan, after: end) == .clean
-    }
-  }
-
-  /// Whether a segment that stands alone holds no record.
+  /// Whether a segment holds no record.
   static func isBlank(_ folder: FolderFiles, _ file: FolderReader.File) throws(RecoveryError)
     -> Bool
   {
@@ -263,28 +251,24 @@ struct LogRecovery {
   /// Looks at every record of the segments that are whole enough, for the terms they tell of.
   private mutating func witness(_ folder: FolderFiles) throws(RecoveryError) {
     for candidate in candidates {
-      note(candidate.header.hardState.term, candidate.header.last.index)
+      note(candidate.header.hardState.term)
       let bytes = try Self.readAll(folder, candidate.file)
       let found = bytes.withUnsafeBytes {
         SegmentScan(bytes: $0, salt: candidate.salt).headers()
       }
       for header in found {
         switch header.type {
-        case .hardState: note(Term(header.term), .zero)
-        case .entry, .logReset: note(Term(header.term), LogIndex(header.index))
+        case .hardState, .entry, .logReset: note(Term(header.term))
         case .trust: doubtsSeen = max(doubtsSeen, header.index)
         case .snapshotMarker, .seal, .commit, .end: break
         }
       }
     }
-    note(log.hardState.term, log.lastIndex)
+    note(log.hardState.term)
     doubtsSeen = max(doubtsSeen, log.trust.doubts)
   }
 
-  private mutating func note(_ term: Term, _ index: LogIndex) {
-    termSeen = max(termSeen, term)
-    indexSeen = max(indexSeen, index)
-  }
+  private mutating func note(_ term: Term) { termSeen = max(termSeen, term) }
 }
 
 extension LogRecovery.Cut {

@@ -7,7 +7,8 @@ package struct Recovery: Sendable {
   /// To be done, all and in order, before the first turn. They may be done again after a crash.
   package var repairs: [FileEffect]
   /// To be done after `repairs`, before the first turn: what was read may be in the kernel's memory
-  /// alone, if the process before this one was killed between its write and its sync.
+  /// alone, if the process before this one ended between its write and its sync, or by a sync that
+  /// failed. The last batch is therefore written once more.
   package var syncs: [FileEffect]
   package var state: RestoredState
   /// The snapshot of `state`, whose sections ``Journal/readSection(_:of:)`` finds.
@@ -43,9 +44,10 @@ package enum RecoveryError: Error, Hashable, Sendable, CustomStringConvertible {
     case .corrupt(let file, let offset, let index, let reason):
       "\(file) is damaged at byte \(offset)"
         + (index.map { " (log index \($0))" } ?? "")
-        + ": \(reason). Acknowledged data may be missing, so this replica does not start; nothing "
-        + "was changed. Keep the folder, and let the group go on with its other replicas; do not "
-        + "initialise this replica again under its old id, it would forget its votes"
+        + ": \(reason). Acknowledged data may be missing, and nobody is known who could give it "
+        + "back, so this replica does not start; nothing was changed. Keep the folder. If its "
+        + "group has other replicas, replace this one by a new one; do not initialise it again "
+        + "under its old id, it would forget its votes"
     case .foreign(let file):
       "\(file) belongs to another replica, group or cluster: check the data folder; nothing was "
         + "changed"

@@ -62,7 +62,7 @@ struct RecoveredLog {
 /// Walks the batches of one segment, all of whose bytes are in memory.
 struct SegmentScan {
   /// Where the first bytes stand that are not part of a whole batch.
-  struct End: Hashable {
+  struct End {
     /// After the last whole batch, and where that begins.
     var offset: Int
     var lastBatch: Int
@@ -70,9 +70,7 @@ struct SegmentScan {
     /// The segment that the last batch names as the next.
     var sealedFor: UInt64?
     /// The first record that is not as it was written; `nil` if there is none.
-    var bad: (offset: Int, reason: String)? { badOffset.map { ($0, reason) } }
-    fileprivate var badOffset: Int?
-    fileprivate var reason = ""
+    var bad: (offset: Int, reason: String)?
   }
 
   let bytes: UnsafeRawBufferPointer
@@ -97,7 +95,8 @@ struct SegmentScan {
         offset += size
         continue
       }
-      if let problem = problem(commit: header, at: offset, start: end.offset, log) {
+      let batch = end.offset..<offset
+      if let problem = problem(commit: header, of: batch, records.count, log) {
         return bad(end, offset, problem)
       }
       if let problem = apply(records, to: &log, &end) {
@@ -117,8 +116,7 @@ struct SegmentScan {
 
   private func bad(_ end: End, _ offset: Int, _ reason: String) -> End {
     var end = end
-    end.badOffset = offset
-    end.reason = reason
+    end.bad = (offset, reason)
     return end
   }
 
@@ -143,15 +141,18 @@ struct SegmentScan {
 
   /// What is wrong with a batch whose records are valid.
   private func problem(
-    commit header: RecordHeader, at offset: Int, start: Int, _ log: RecoveredLog
+    commit header: RecordHeader, of batch: Range<Int>, _ recordCount: Int, _ log: RecoveredLog
   ) -> String? {
     guard header.length == UInt32(CommitFrame.bodyBytes) else {
       return "the commit record is damaged"
     }
-    let checksum = RecordHeader.u32(bytes, offset + RecordHeader.size)
-    guard header.term == UInt64(offset - start) else { return "the batch has another length" }
-    let batch = UnsafeRawBufferPointer(rebasing: bytes[start..<offset])
-    guard CRC32C.checksum(batch, continuing: salt) == checksum else {
+    let body = batch.upperBound + RecordHeader.size
+    guard header.term == UInt64(batch.count) else { return "the batch has another length" }
+    guard RecordHeader.u32(bytes, body + 4) == UInt32(recordCount) else {
+      return "the batch has another number of records"
+    }
+    let checksum = CRC32C.checksum(UnsafeRawBufferPointer(rebasing: bytes[batch]), continuing: salt)
+    guard RecordHeader.u32(bytes, body) == checksum else {
       return "the batch's checksum does not match"
     }
     guard header.index == log.lastIndex.rawValue else {

@@ -21,8 +21,10 @@ import Basics
 //    took it in may have moved on to term U before D crashed.
 //
 // If there is no quorum without those in doubt, everyone has to grant the election. Whoever has
-// more of the log refuses, and so does X of above, which is in term U. Once everyone is in term T,
-// and has forgotten nothing since, answers of those in doubt count at once.
+// more of the log refuses, and so does X of above, which is in term U. Those who know that
+// acknowledged data is missing grant but do not stand, and the others must be a quorum, so that one
+// of them has what was committed. Once everyone is in term T, and has forgotten nothing since,
+// answers of those in doubt count at once.
 
 extension RaftNode {
   /// Whether this replica may have forgotten something that it promised or acknowledged. It counts

@@ -268,10 +268,3 @@ extension Node {
     for want in wanted { raft.sendSection(chunk, to: want.to) }
   }
 }
-
-extension UInt64 {
-  fileprivate func multipliedClamped(by factor: UInt64) -> UInt64 {
-    let (product, overflows) = multipliedReportingOverflow(by: factor)
-    return overflows ? .max : product
-  }
-}

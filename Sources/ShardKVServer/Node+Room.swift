@@ -16,11 +16,7 @@ extension Node {
 
   /// What the journal has may end between two measures.
   mutating func noteJournalRoom() {
-    guard room.level != .enough, let space = room.space else { return }
-    let before = room.level
-    room.measured(
-      space, journalBytes: disk.journal.roomBytes, settings, now: now.monotonic)
-    if room.level != before { noteRoom(after: before) }
+    if room.level != .enough, let space = room.space { measured(space) }
   }
 
   private mutating func noteRoom(after before: NodeStatus.Room) {

@@ -1,3 +1,4 @@
+import Basics
 import Glibc
 import Journal
 
@@ -288,11 +289,4 @@ package final class Folder {
   }
 
   private func full(_ name: String) -> String { "\(path)/\(name)" }
-}
-
-extension UInt64 {
-  fileprivate func multipliedClamped(by factor: UInt64) -> UInt64 {
-    let (product, overflows) = multipliedReportingOverflow(by: factor)
-    return overflows ? .max : product
-  }
 }

@@ -1,3 +1,4 @@
+import Basics
 import EventLoop
 import Glibc
 import Journal
@@ -47,9 +48,11 @@ struct ServerStorage {
   /// The writes of a turn, or all that the journal wants of it.
   func write(_ effects: NodeEffects) throws(StorageError) {
     guard let batches else { return try folder.perform(effects.files) }
-    if let sync = effects.sync {
-      batches.send(FileBatch(number: sync.number, effects: effects.files + sync.files))
+    guard let sync = effects.sync else {
+      invariant(effects.files.isEmpty, "a turn writes without a sync")
+      return
     }
+    batches.send(FileBatch(number: sync.number, effects: effects.files + sync.files))
   }
 
   /// The sync of a turn; its number if it is done.

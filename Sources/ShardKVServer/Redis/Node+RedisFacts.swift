@@ -41,13 +41,6 @@ struct NodeFacts<Service: NodeService>: ServerFacts where Service.Machine: Senda
   }
 }
 
-extension Int64 {
-  fileprivate func multipliedClamped(by factor: Int64) -> Int64 {
-    let (product, overflows) = multipliedReportingOverflow(by: factor)
-    return overflows ? .max : product
-  }
-}
-
 extension Node {
   /// Calls `body` with what the session of the client at `link` may know of this node.
   mutating func withFacts<Result>(
