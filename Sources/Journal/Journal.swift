@@ -90,22 +90,21 @@ package struct Journal: Sendable {
 
   private mutating func append(_ entries: [Entry]) {
     guard let first = entries.first else { return }
-    beginBatch(
-      bytes: entries.reduce(0) { $0 + RecordHeader.recordBytes(bodyCount: $1.payload.count) })
     invariant(
       first.index > .zero && first.index <= last.index.next,
       "entry \(first.id) would leave a gap after \(last)")
     var next = first.index
     for entry in entries {
       invariant(entry.index == next, "entry \(entry.id) does not stand at \(next)")
+      beginBatch(bytes: RecordHeader.recordBytes(bodyCount: entry.payload.count))
       buffer.append(
         RecordHeader(
           type: .entry, kind: entry.kind.rawValue, index: entry.index.rawValue,
           term: entry.term.rawValue, stamp: entry.stamp),
         body: entry.payload)
+      last = entry.id
       next = next.next
     }
-    last = entries[entries.count - 1].id
   }
 
   /// Buffers that a received snapshot, durable already, replaced the whole log.
@@ -122,8 +121,8 @@ package struct Journal: Sendable {
   /// True if ``flush()`` would ask for something.
   package var needsFlush: Bool { !buffer.isEmpty || !removals.isEmpty }
 
-  /// Everything buffered as one batch. The syncs make durable what the writes say; both are empty
-  /// if nothing was buffered.
+  /// Everything buffered, as one batch unless it reaches into a new segment. The syncs make durable
+  /// what the writes say; both are empty if nothing was buffered.
   package mutating func flush() -> (writes: [FileEffect], syncs: [FileEffect]) {
     var writes = removals
     var syncs: [FileEffect] = removals.isEmpty ? [] : [.syncFolder]
@@ -152,7 +151,7 @@ package struct Journal: Sendable {
   /// Bytes of entries that one batch can have without asking the file system for room.
   package var roomBytes: Int {
     let newest = segments[segments.count - 1]
-    let rest = newest.size - newest.used - Self.batchOverhead
+    let rest = newest.size - newest.used - buffer.count - Self.batchOverhead
     if spares.isEmpty { return max(0, rest) }
     return max(rest, Self.prewrittenBytes(settings) - SegmentHeader.size - Self.batchOverhead)
   }
@@ -169,24 +168,28 @@ package struct Journal: Sendable {
     writtenBytes + UInt64(buffer.count) - writtenBytesAtSnapshot
   }
 
-  /// Before the first record of a batch: goes on in a new segment if this one is full, or if so
-  /// many bytes would make its file longer and a new segment has room for them.
+  /// Before records of so many bytes: goes on in a new segment if this one is full, or if they
+  /// would make its file longer and a new segment has room for them. What waits in the buffer,
+  /// because the disk is busy with what came before it, then ends as a batch of its own.
   mutating func beginBatch(bytes: Int = 0) {
     let full = segments[segments.count - 1]
     let capacity = Self.prewrittenBytes(settings) - SegmentHeader.size - Self.batchOverhead
-    let isFull =
-      full.used >= settings.segmentBytes || leavesSegment
-      || full.used + bytes + Self.batchOverhead > full.size && bytes <= capacity
-        && full.used > SegmentHeader.size
-    guard buffer.isEmpty, rotation.isEmpty, isFull else { return }
+    let end = full.used + buffer.count
+    let isFull = buffer.isEmpty && (full.used >= settings.segmentBytes || leavesSegment)
+    let grows = end + bytes + Self.batchOverhead > full.size && bytes <= capacity
+    guard isFull || grows && end > SegmentHeader.size else { return }
     leavesSegment = false
+    if !buffer.isEmpty {
+      rotation.append(writeBatch(full.name))
+      rotation.append(.sync(full.name))
+    }
     let header = SegmentHeader(
       owner: owner, segment: full.id + 1, previous: full.id, last: last, hardState: hardState,
       prewritten: UInt64(Self.prewrittenBytes(settings)), chain: buffer.chain, trust: trust)
     let made = Self.makeSegment(header, from: spares.isEmpty ? nil : spares.removeFirst())
     // The order is what recovery relies on: the new segment is durable before the old one names it,
     // and the old one is sealed before the new one holds anything.
-    rotation = made.effects
+    rotation += made.effects
     buffer.append(RecordHeader(type: .seal, index: header.segment), body: [])
     rotation.append(writeBatch(full.name))
     rotation.append(.sync(full.name))

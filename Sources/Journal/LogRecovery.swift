@@ -243,6 +243,7 @@ struct LogRecovery {
     return try readAll(folder, file).withUnsafeBytes {
       let scan = SegmentScan(bytes: $0, salt: salt)
       var log = RecoveredLog(header)
+      log.keepsPayloads = false
       let end = scan.walk(&log)
       return end.offset == SegmentHeader.size && SegmentTail(scan, after: end) == .clean
     }

@@ -115,6 +115,7 @@ package struct Scrub: Sendable {
     }
     return bytes.withUnsafeBytes { all in
       var log = RecoveredLog(header)
+      log.keepsPayloads = false
       let end = SegmentScan(bytes: all, salt: salt).walk(&log)
       if let bad = end.bad { return (UInt64(bad.offset), bad.reason) }
       return end.offset == all.count ? nil : (UInt64(end.offset), "no valid record")

@@ -10,6 +10,9 @@ struct RecoveredLog {
   var entries: [Entry] = []
   var hardState: HardState
   var trust: Trust
+  /// False: whoever walks a segment wants to know whether it is whole, not what is in it, and the
+  /// entries get no payloads.
+  var keepsPayloads = true
   /// Bytes of batches after the marker of the newest snapshot that was durable.
   var bytesAfterMarker: UInt64 = 0
 
@@ -176,7 +179,7 @@ struct SegmentScan {
         guard let kind = Entry.Kind(rawValue: header.kind) else {
           return (offset, "the entry has an unknown kind")
         }
-        let payload = [UInt8](bytes[start..<start + Int(header.length)])
+        let payload = log.keepsPayloads ? [UInt8](bytes[start..<start + Int(header.length)]) : []
         guard
           log.append(Entry(id: id, kind: kind, stamp: header.stamp, payload: payload))
         else { return (offset, "entry \(id.index) leaves a gap after \(log.lastIndex)") }

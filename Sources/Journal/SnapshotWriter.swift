@@ -6,6 +6,8 @@ import Raft
 /// a temporary file, which recovery removes.
 package struct SnapshotWriter: Hashable, Sendable {
   private var file: SnapshotFile
+  private let name: String
+  private let temporaryName: String
   private let header: [UInt8]
   private var sectionsChecksum: UInt32 = 0
   /// ``Journal/bytesSinceSnapshot`` counts from here once the snapshot is durable.
@@ -16,6 +18,8 @@ package struct SnapshotWriter: Hashable, Sendable {
   init(
     _ metadata: SnapshotMetadata, owner: SegmentHeader.Owner, writtenBytes: UInt64, isSynced: Bool
   ) {
+    name = FileNames.snapshot(metadata.last)
+    temporaryName = name + FileNames.temporarySuffix
     header = SnapshotFormat.header(metadata, owner: owner)
     file = SnapshotFile(metadata: metadata, sections: [], size: UInt64(header.count))
     self.writtenBytes = writtenBytes
@@ -23,8 +27,6 @@ package struct SnapshotWriter: Hashable, Sendable {
   }
 
   package var metadata: SnapshotMetadata { file.metadata }
-  private var name: String { FileNames.snapshot(metadata.last) }
-  private var temporaryName: String { name + FileNames.temporarySuffix }
 
   /// Makes the temporary file. Nothing is to be removed if this fails.
   package func create() -> FileEffect { .create(temporaryName) }

@@ -122,12 +122,12 @@ extension RaftNode {
 
   /// A round is under way that not everyone was asked for.
   var awaitsNear: Bool {
-    !leadership.asksEveryone && quorumRound(\.roundAnswered) < leadership.round
+    !leadership.asksEveryone && quorumRound { $0.roundAnswered } < leadership.round
   }
 
   /// The lease lasts from when the newest round was sent that a quorum has answered with a promise.
   mutating func extendLease() {
-    let promised = quorumRound(\.roundPromised)
+    let promised = quorumRound { $0.roundPromised }
     let count = leadership.roundTimes.count { $0.round <= promised }
     guard count > 0 else { return }
     let sentAt = leadership.roundTimes[count - 1].sentAt
@@ -136,17 +136,17 @@ extension RaftNode {
   }
 
   /// The newest round that a quorum has answered, this leader included.
-  private func quorumRound(_ of: KeyPath<Progress, UInt64>) -> UInt64 {
+  private func quorumRound(_ round: (Progress) -> UInt64) -> UInt64 {
     Quorum.reached(membership) { voter in
       if voter == id { return leadership.round }
-      return leadership.position(of: voter).map { leadership.peers[$0][keyPath: of] } ?? 0
+      return leadership.position(of: voter).map { round(leadership.peers[$0]) } ?? 0
     }
   }
 
   /// What the answers to rounds are worth by now.
   mutating func roundsAnswered() {
     guard !leadership.readBatches.isEmpty else { return }
-    let answered = quorumRound(\.roundAnswered)
+    let answered = quorumRound { $0.roundAnswered }
     var confirmed = 0
     while confirmed < leadership.readBatches.count,
       leadership.readBatches[confirmed].round <= answered

@@ -118,6 +118,28 @@ import Testing
     #expect(try disk.recovered().state.trust == Trust())
   }
 
+  /// What waits for a sync under way is more than the segment has room for, and the disk is full:
+  /// no file may become longer.
+  @Test func whatWaitsMakesNoSegmentLonger() throws {
+    var disk = try SimulatedDisk.formatted()
+    for number in 1...2 as ClosedRange<UInt64> {
+      try disk.perform(Journal.makeSpare("spare-000000000000000\(number)", smallSegments))
+    }
+    var recovery = try disk.recovered()
+    try disk.perform(recovery.repairs)
+    disk.capacity = disk.totalBytes
+    var entries: [Entry] = []
+    for batch in 0..<4 as Range<UInt64> {
+      let new = (1...3 as ClosedRange<UInt64>).map { entry(3 * batch + $0, term: 1, bytes: 300) }
+      recovery.journal.append(hardState: nil, entries: new)
+      entries += new
+    }
+    try disk.flush(&recovery.journal)
+    #expect(try disk.recovered().state.entries == entries)
+    #expect(try disk.recovered().state.trust == Trust())
+    #expect(disk.fileNames.filter { $0.hasPrefix("wal-") }.count == 3)
+  }
+
   @Test func aMissingSegmentEndsTheLogBeforeIt() throws {
     var disk = try SimulatedDisk.formatted()
     var journal = try disk.recovered().journal

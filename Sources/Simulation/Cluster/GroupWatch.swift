@@ -7,47 +7,6 @@ import ShardMap
 import Sessions
 import Wire
 
-/// What a node shows of itself after a turn.
-package struct NodeObservation: Sendable {
-  package var replica: ReplicaID
-  package var role: Role
-  package var term: Term
-  package var commitIndex: LogIndex
-  package var appliedIndex: LogIndex
-  package var configuration: ConfigNumber
-  package var promises: HardState
-  /// Whether its disk may have forgotten some of them.
-  package var trust: Trust
-  /// The term of the entry at `appliedIndex`, if it is still in the log.
-  package var appliedTerm: Term?
-  package var lastIndex: LogIndex
-  /// Where the membership in force stands, and whether it is committed and not joint.
-  package var membershipIndex: LogIndex
-  package var isSettled: Bool
-  /// It leads though a membership without it is committed.
-  package var leadsAsStranger: Bool
-  package var transferTarget: ReplicaID?
-  /// The membership in force there.
-  package var membership: Membership
-  /// What a leader knows each of the others to have, by id.
-  package var matches: [LogIndex]
-  /// How often each of them was in doubt.
-  package var peerDoubts: [UInt64]
-  /// The first entry of the log in memory, and the end of the newest snapshot of it.
-  package var firstIndex: LogIndex
-  package var snapshotIndex: LogIndex
-  /// The end of the oldest snapshot that it is sending to anybody.
-  package var sending: LogIndex?
-  /// It may answer reads without asking anybody.
-  package var holdsLease: Bool
-  /// It leads, and no power cut can take its election back.
-  package var isElected: Bool
-  /// It leads, and an entry of its own term is committed.
-  package var isReadyToServe: Bool
-  /// Messages of other replicas since it started.
-  package var messagesReceived: UInt64
-}
-
 /// A host with one of the folders that it had: what promises are kept by.
 package struct HostLife: Hashable, Sendable, CustomStringConvertible {
   package var host: Int
@@ -75,9 +34,9 @@ package final class GroupWatch {
   package let group: GroupID
   private let fail: (String) -> Void
 
-  /// The host that led in a term.
   /// The terms that somebody led, or would have led if the power had not been cut.
   @exclusivity(unchecked) private var ledTerms: Set<UInt64> = []
+  /// The host that led in a term.
   @exclusivity(unchecked) private var leaderOfTerm: [UInt64: HostLife] = [:]
   /// Term and checksum of the command at an index, as the first replica applied it; 0 where nobody
   /// applied a command.

@@ -54,6 +54,8 @@ where Service.Machine: Sendable {
 
   package var simulatedNode: (any SimulatedNode)? { self }
 
+  @_specialize(where Service == ShardGroupService)
+  @_specialize(where Service == ControllerService)
   private static func turn(
     _ node: inout Node<Service>, _ now: Moment, _ inputs: [NodeInput],
     _ nextDeadline: inout UInt64?, _ observation: inout NodeObservation
@@ -85,29 +87,4 @@ where Service.Machine: Sendable {
   package var callsSent: Int { Int(clamping: node.counters.callsSent) }
 
   package var snapshotBytes: UInt64 { node.newestSnapshotBytes }
-}
-
-extension NodeObservation {
-  init<Service: NodeService>(_ node: Node<Service>) {
-    let (role, membership) = (node.raft.role, node.raft.membership)
-    let isSettled = node.raft.isMembershipSettled
-    self.init(
-      replica: node.identity.replica, role: role, term: node.raft.term,
-      commitIndex: node.raft.commitIndex,
-      appliedIndex: node.applied, configuration: node.service.configurationNumber,
-      promises: node.raft.hardState, trust: node.raft.trust,
-      appliedTerm: node.applied == .zero ? nil : node.raft.term(at: node.applied),
-      lastIndex: node.raft.lastIndex, membershipIndex: node.raft.membershipIndex,
-      isSettled: isSettled,
-      leadsAsStranger: role == .leader && isSettled
-        && !membership.isVoter(node.raft.id),
-      transferTarget: node.raft.transferTarget,
-      membership: membership, matches: node.raft.matches,
-      peerDoubts: node.raft.peerDoubts,
-      firstIndex: node.raft.firstIndex, snapshotIndex: node.raft.snapshot.index,
-      sending: node.raft.snapshotSent,
-      holdsLease: node.raft.holdsLease,
-      isElected: node.raft.isElected, isReadyToServe: node.raft.isReadyToServe,
-      messagesReceived: node.counters.messagesReceived)
-  }
 }

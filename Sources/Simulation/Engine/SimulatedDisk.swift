@@ -203,6 +203,13 @@ package struct SimulatedDisk: Sendable {
     if bit / 8 < files[file].durable.count { files[file].durable[bit / 8] ^= mask }
   }
 
+  /// Takes the end of a file away, as a file system check may do.
+  package mutating func cutOff(_ name: String, at size: Int) {
+    guard let file = names[name] else { return }
+    files[file].content.removeLast(max(0, files[file].content.count - size))
+    files[file].durable.removeLast(max(0, files[file].durable.count - size))
+  }
+
   /// The folder as recovery reads it: as it is now.
   package var reader: FolderReader {
     let disk = self

@@ -11,16 +11,21 @@ extension Simulator {
     scheduleTurn(host)
   }
 
-  /// Flips a few bits of the files of a process that is down.
+  /// Flips a few bits of one of the files of a process that is down, or takes its end away. Only of
+  /// one: what is kept twice is kept so that one of the two may be damaged.
   package func damage(_ host: SimulatedHost) {
-    let names = host.disk.fileNames
+    let names = host.disk.fileNames.filter { host.disk.contents(of: $0)?.isEmpty == false }
     guard !host.isUp, !names.isEmpty else { return }
     noteDamage(host)
     diskCounters.damages += 1
+    let name = names[generator.next(in: 0..<names.count)]
+    let count = host.disk.contents(of: name)?.count ?? 0
+    if generator.chance(0.2) {
+      host.disk.cutOff(name, at: generator.next(in: 0..<count))
+      return
+    }
     for _ in 0..<generator.next(in: 1...4) {
-      let name = names[generator.next(in: 0..<names.count)]
-      let count = host.disk.contents(of: name)?.count ?? 0
-      if count > 0 { host.disk.flipBit(of: name, at: generator.next(in: 0..<8 * count)) }
+      host.disk.flipBit(of: name, at: generator.next(in: 0..<8 * count))
     }
   }
 

@@ -161,7 +161,7 @@ package struct SwarmOptions: Sendable {
     backgroundCutShare = generator.chance(0.5) ? 0.5 : 0
     keepsTwoSnapshots = generator.chance(0.5)
     if generator.chance(0.3) { receivedSectionsMax = 1 }
-    scrubPause = generator.chance(0.5) ? [100, 1_000, 5_000][generator.next(in: 0..<3)] : 0
+    scrubPause = generator.chance(0.5) ? [500, 2_000, 10_000][generator.next(in: 0..<3)] : 0
   }
 
   private mutating func drawStrains(_ generator: inout SeededGenerator) {
