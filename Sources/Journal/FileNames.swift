@@ -8,6 +8,8 @@ enum FileNames {
   static let identityTemporary = "identity.tmp"
   /// Locked by whoever uses the folder; the journal never looks at it.
   static let lock = "lock"
+  /// Empty: log and snapshots are to be given up at the next start.
+  static let discard = "discard"
   static let temporarySuffix = ".tmp"
   static let brokenSuffix = ".broken"
 

@@ -25,29 +25,25 @@ extension Journal {
     return made.effects
   }
 
-  /// Gives up log and snapshots, because the state that they lead to is wrong. The replica has only
-  /// its promises then, and its group has to give it everything: it is to be recovered anew after
-  /// these effects, which must be done one after the other, when nothing else is under way: no
-  /// sync, and no snapshot.
-  ///
-  /// 1. The snapshots are set aside. A crash here leaves a log that begins after nothing, which is
-  ///    damage; or one that is whole, and leads to a right state by itself.
-  /// 2. A segment is made that nothing precedes. Recovery sets aside all others.
-  package mutating func discardAll() -> [FileEffect] {
-    var effects: [FileEffect] = []
-    for snapshot in snapshots {
-      let name = FileNames.snapshot(snapshot.metadata.last)
-      effects.append(.rename(name, to: name + FileNames.brokenSuffix))
-    }
-    effects.append(.syncFolder)
-    let newest = segments[segments.count - 1].id
-    snapshots = []
-    segments = []
-    last = .zero
-    flushedLast = .zero
-    resetIndex = .zero
-    (rotation, removals, waitingRemovals) = ([], [], [])
-    buffer = RecordBuffer(salt: 0, chain: 0)
-    return effects + beginInDoubt(.damage, termSeen: .zero, segment: newest + 1)
+  /// Orders that log and snapshots be given up, because the state that they lead to is wrong. It is
+  /// to be done, all and in order, when nothing else changes the folder any more: the next
+  /// ``recover(_:settings:)`` carries it out. The replica has only its promises then, and its group
+  /// has to give it everything.
+  package static let orderDiscard: [FileEffect] = [
+    .create(FileNames.discard), .sync(FileNames.discard), .syncFolder,
+  ]
+
+  /// What ends a recovery that gave everything up: until then it is done again after a crash.
+  static let endDiscard: [FileEffect] = [.remove(FileNames.discard), .syncFolder]
+}
+
+extension LogRecovery {
+  /// The log is empty because what it held was given up, and nothing came since.
+  var isGivenUp: Bool {
+    cut == nil && log.lastIndex == .zero && log.trust.cause == .damage
   }
+
+  static let discarded = Cut(
+    cause: .damage, file: FileNames.discard, offset: 0,
+    reason: "the state of this replica was found to be another than that of its group")
 }

@@ -15,11 +15,13 @@ extension Journal {
     let folder = try FolderFiles(reader)
     let (identity, identityRepairs, identityNote) = try readIdentity(folder)
     let owner = SegmentHeader.Owner(identity)
-    let snapshots = try SnapshotRecovery(folder, owner: owner)
+    var snapshots = try SnapshotRecovery(folder, owner: owner)
     let covered = snapshots.valid.first?.metadata.last.index ?? .zero
     var found = try LogRecovery(folder, owner: owner, covered: covered)
+    let isDiscarded = folder.size(FileNames.discard) != nil
+    if isDiscarded { try discard(&snapshots, &found, identity) }
     let snapshot = chooseSnapshot(snapshots, &found)
-    if let cut = found.cut, cut.cause == .damage {
+    if let cut = found.cut, cut.cause == .damage, !isDiscarded {
       try refuseIfAlone(identity, snapshot, found, cut)
     }
 
@@ -46,6 +48,7 @@ extension Journal {
     repairs += setAside(snapshots, snapshot, &notes)
     repairs += leftovers(folder, adding: repairs)
     if !repairs.isEmpty { repairs.append(.syncFolder) }
+    if isDiscarded { repairs += endDiscard }
 
     // Before anything is appended: what is appended may be for a segment that is yet to be made.
     let syncs =
@@ -65,10 +68,26 @@ extension Journal {
       state: RestoredState(
         hardState: log.hardState, snapshot: snapshot?.metadata, entries: log.entries,
         trust: journal.trust),
-      snapshot: snapshot?.stored, notes: notes)
+      snapshot: snapshot?.stored, isDiscarded: isDiscarded, notes: notes)
+  }
+
+  /// Gives up log and snapshots, as was ordered. The new segment is the first of the repairs: when
+  /// it has its name, what stands before it does not count any more.
+  private static func discard(
+    _ snapshots: inout SnapshotRecovery, _ found: inout LogRecovery, _ identity: ReplicaIdentity
+  ) throws(RecoveryError) {
+    if !found.isGivenUp {
+      try refuseIfAlone(identity, snapshots.valid.first, found, LogRecovery.discarded)
+      found.giveUp(for: LogRecovery.discarded, after: .zero)
+    }
+    snapshots.discard()
   }
 
   private static func note(_ cut: LogRecovery.Cut, _ journal: Journal) -> String {
+    if cut == LogRecovery.discarded {
+      return "\(cut.reason): its log and snapshots were set aside, and it neither votes nor counts "
+        + "until its group has given it everything anew (doubt \(journal.trust.doubts))"
+    }
     let what =
       cut.cause == .tornTail
       ? "a crash tore the last write, or it was damaged since"
@@ -115,6 +134,7 @@ extension Journal {
     var repairs: [FileEffect] = snapshots.valid.dropFirst(2).map {
       .remove(FileNames.snapshot($0.metadata.last))
     }
+    repairs += snapshots.discarded.map { .rename($0, to: $0 + FileNames.brokenSuffix) }
     for damage in snapshots.damaged {
       repairs.append(.rename(damage.name, to: damage.name + FileNames.brokenSuffix))
       notes.append(

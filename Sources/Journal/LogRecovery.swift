@@ -68,9 +68,10 @@ struct LogRecovery {
     if cut != nil { try witness(folder) }
   }
 
-  /// The whole log is given up, because it does not go on from any snapshot.
+  /// The whole log is given up: it does not go on from any snapshot, or leads to a wrong state.
   mutating func giveUp(for reason: Cut, after base: EntryID) {
     cut = reason
+    note(log.lastTerm)
     dead += superfluous + segments.map(\.name)
     superfluous = []
     segments = []

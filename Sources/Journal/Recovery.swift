@@ -13,6 +13,8 @@ package struct Recovery: Sendable {
   package var state: RestoredState
   /// The snapshot of `state`, whose sections ``Journal/readSection(_:of:)`` finds.
   package var snapshot: StoredSnapshot?
+  /// Log and snapshots were given up, because the state that they led to was found to be wrong.
+  package var isDiscarded = false
   /// What was cut, removed or kept aside, for the log.
   package var notes: [String]
 }

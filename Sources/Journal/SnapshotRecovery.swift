@@ -14,6 +14,8 @@ struct SnapshotRecovery {
   var valid: [SnapshotFile] = []
   /// Those that cannot be used, newest first.
   var damaged: [Damage] = []
+  /// Whole ones that are given up.
+  var discarded: [String] = []
 
   init(_ folder: FolderFiles, owner: SegmentHeader.Owner) throws(RecoveryError) {
     for file in folder.files.reversed() {
@@ -38,6 +40,12 @@ struct SnapshotRecovery {
         valid.append(found)
       }
     }
+  }
+
+  /// Gives up all of them.
+  mutating func discard() {
+    discarded += valid.map { FileNames.snapshot($0.metadata.last) }
+    valid = []
   }
 
   /// Reads everything after the header; what is wrong at `found.size`, or `nil`.

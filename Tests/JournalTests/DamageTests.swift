@@ -289,28 +289,70 @@ import Testing
     #expect(found.syncs.prefix(2) == [.write(name, offset: offset, bytes: bytes), .sync(name)])
   }
 
-  /// Wherever the power is cut, nothing of the old state comes back as if it were good.
+  /// Wherever the power is cut, nothing of the old state comes back once the order is durable, and
+  /// what was promised is kept.
   @Test func whatIsGivenUpStaysGivenUp() throws {
-    let disk = try life()
+    var disk = try life()
     var journal = try disk.recovered(smallSegments).journal
     journal.append(
       hardState: HardState(term: Term(9), vote: ReplicaID(rawValue: 13)),
       entries: [entry(6, term: 9)])
-    let effects = journal.discardAll()
+    try disk.flush(&journal)
+    for count in 0..<Journal.orderDiscard.count {
+      var cut = disk
+      try cut.perform(Array(Journal.orderDiscard.prefix(count)))
+      let found = try cut.afterLosingEverythingUnsynced().recovered(smallSegments)
+      #expect(found.state.trust == Trust() && !found.isDiscarded)
+    }
+    try disk.perform(Journal.orderDiscard)
+    let effects = try disk.recovered(smallSegments).repairs
     for count in 0...effects.count {
       var cut = disk
       try cut.perform(Array(effects.prefix(count)))
-      cut = cut.afterLosingEverythingUnsynced()
-      let found = try cut.recovered(Self.tiny)
-      // Until the last step, what is left may be whole: the old state, or the log from its start.
-      let isWhole = count < effects.count && found.state.trust == Trust()
-      #expect(isWhole || found.state.trust == Trust(doubts: 1, cause: .damage), "after \(count)")
-      if count == effects.count {
-        #expect(found.state.entries.isEmpty && found.state.snapshot == nil)
-        #expect(found.state.hardState.term == Term(9))
-        try cut.perform(found.repairs)
-        #expect(try cut.recovered(Self.tiny).repairs.isEmpty)
+      var generator = SeededGenerator(seed: UInt64(count))
+      var torn = cut
+      torn.crash(&generator)
+      for var left in [cut, cut.afterLosingEverythingUnsynced(), torn] {
+        let found = try left.recovered(smallSegments)
+        try left.perform(found.repairs + found.syncs)
+        let after = try left.recovered(smallSegments)
+        #expect(after.repairs.isEmpty && !after.isDiscarded, "after \(count)")
+        for recovery in [found, after] {
+          #expect(recovery.state.trust == Trust(doubts: 1, cause: .damage), "after \(count)")
+          #expect(recovery.state.entries.isEmpty && recovery.state.snapshot == nil)
+          #expect(
+            recovery.state.hardState == HardState(term: Term(9), vote: ReplicaID(rawValue: 13)))
+        }
       }
     }
+    #expect(try disk.recovered(smallSegments).isDiscarded)
+  }
+
+  /// What comes after is kept as ever, and can be given up once more.
+  @Test func givenUpTwiceIsInDoubtTwice() throws {
+    var disk = try life()
+    for round in 1...2 as ClosedRange<UInt64> {
+      try disk.perform(Journal.orderDiscard)
+      let found = try disk.recovered(smallSegments)
+      try disk.perform(found.repairs + found.syncs)
+      #expect(found.state.trust == Trust(doubts: round, cause: .damage))
+      var journal = found.journal
+      journal.append(
+        hardState: nil, entries: [entry(1, term: 10)], trust: Trust(doubts: round))
+      try disk.flush(&journal)
+      let later = try disk.recovered(smallSegments)
+      #expect(later.state.entries.count == 1 && later.state.trust == Trust(doubts: round))
+    }
+  }
+
+  /// Nobody could give back what a replica gives up that is its whole group.
+  @Test func aReplicaThatIsItsGroupIsNotGivenUp() throws {
+    var disk = SimulatedDisk()
+    let alone = ReplicaIdentity(
+      cluster: identity.cluster, group: identity.group, groupIdentity: identity.groupIdentity,
+      replica: identity.replica, members: [identity.members[0]], layout: identity.layout)
+    try disk.perform(Journal.format(alone, settings: smallSegments))
+    try disk.perform(Journal.orderDiscard)
+    #expect(throws: RecoveryError.self) { try disk.recovered() }
   }
 }
