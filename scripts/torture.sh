@@ -17,6 +17,8 @@ Usage: scripts/torture.sh PART [COUNT]
   full         another file fills the disk to the last byte, COUNT (50) times each under three replicas
                and under one. Needs root
   flips        a bit changes in a replica's files, or their end is gone, COUNT (300) times
+  memory       a bit changes in the memory of a running replica, by turns the leader, COUNT (10) times.
+               Needs the right to write its memory: root, or ptrace
   size         COUNT (1,000,000) keys of 256 bytes: memory, disk, time to start, latency; a table
   short        all but size, briefly: what scripts/test.sh torture runs
 
@@ -41,7 +43,7 @@ run() { python3 scripts/torture/torture.py "$@"; }
 
 short() {
   local status=0 each
-  for each in "kill-calls 24" "power 6" "sync-errors 2" "stall 1" "full 2" "flips 6"; do
+  for each in "kill-calls 24" "power 6" "sync-errors 2" "stall 1" "full 2" "flips 6" "memory 2"; do
     # shellcheck disable=SC2086
     run $each || status=1
   done
@@ -51,7 +53,7 @@ short() {
 main() {
   case ${1:-} in
     -h | --help | help) usage ;;
-    kill-calls | power | sync-errors | stall | full | flips | size | short)
+    kill-calls | power | sync-errors | stall | full | flips | memory | size | short)
       if ! command -v python3 >/dev/null; then
         echo "SKIPPED $1: it needs python3"
         return

@@ -9,6 +9,7 @@ sys.dont_write_bytecode = True
 import kill_calls  # noqa: E402
 import flips  # noqa: E402
 import full  # noqa: E402
+import memory  # noqa: E402
 import power  # noqa: E402
 import size  # noqa: E402
 import stall  # noqa: E402
@@ -20,6 +21,7 @@ PARTS = {
   "size": (size.work, 1_000_000, 23900),
   "full": (full.work, 50, 23700),
   "flips": (flips.work, 300, 23800),
+  "memory": (memory.work, 10, 23850),
   "kill-calls": (kill_calls.work, 2000, 23000),
   "power": (power.work, 500, 23400),
   "sync-errors": (sync_errors.work, 100, 23500),
