@@ -17,6 +17,9 @@ package enum BackgroundOrder: Sendable {
   case read(FileRead)
   /// Change the folder: ``BackgroundResult/performed(_:isDone:)``.
   case perform(BackgroundChore, [FileEffect])
+  /// Hash a captured state: ``BackgroundResult/digested(_:)``. One that was being hashed is given
+  /// up.
+  case digest(LogIndex, format: Int, any DigestCapture)
   /// Read files back and check them while nothing else is to be done, so many bytes a second:
   /// ``BackgroundResult/damaged(_:)`` and at the end ``BackgroundResult/scrubbed``.
   case scrub(Scrub, bytesPerSecond: UInt64)
@@ -45,6 +48,8 @@ package enum BackgroundResult: Sendable {
   /// A received section is none: nothing is left of the snapshot.
   case unreadable(EntryID, section: Int, reason: String)
   case read(FileRead, bytes: [UInt8])
+  /// The hashes of the captured state.
+  case digested(StateDigest)
   /// A file is not as it was written.
   case damaged(FileDamage)
   /// All files that were to be checked were.
@@ -62,6 +67,9 @@ package enum BackgroundStep: Sendable {
   /// As it is on the disk, not in memory; to be answered by
   /// ``BackgroundWorker/wasReadBack(_:now:)``.
   case readBack(FileRead)
+  /// Something was worked out already that needs no file; to be answered at once by
+  /// ``BackgroundWorker/hashed(now:)``.
+  case hash
   /// Nothing before that time, monotonic nanoseconds, unless orders come.
   case wait(until: UInt64)
   /// Nothing before orders come.

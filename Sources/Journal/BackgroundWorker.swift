@@ -6,7 +6,8 @@ import Raft
 ///
 /// It takes orders at any time and gives one step after the other. Reads come first, because a
 /// follower waits for them; then chores, because they make room for the journal; then the snapshot,
-/// file effect by file effect; then what is to be freed; and the reading back of files last.
+/// file effect by file effect; then what is to be freed; then the hashing of a state; and the
+/// reading back of files last.
 package struct BackgroundWorker: Sendable {
   /// For each nanosecond that a section of the own state took, so many of rest follow: others need
   /// the disk and the processor more than a snapshot that nobody waits for.
@@ -24,6 +25,7 @@ package struct BackgroundWorker: Sendable {
   private var chores: [Chore] = []
   private var discards: [any Sendable] = []
   private var discardAt: UInt64 = 0
+  private var digest: DigestTask?
   private var scrub: Scrub?
   private var scrubBytesPerSecond: UInt64 = 0
   /// When the next piece is read back, monotonic nanoseconds.
@@ -63,6 +65,8 @@ package struct BackgroundWorker: Sendable {
       case .read(let read): reads.append(read)
       case .perform(let purpose, let effects):
         chores.append(Chore(purpose: purpose, effects: effects))
+      case .digest(let index, let format, let capture):
+        digest = DigestTask(index, format: format, capture: capture)
       case .scrub(let wanted, let bytesPerSecond):
         scrub = wanted
         scrubBytesPerSecond = max(1, bytesPerSecond)
@@ -118,8 +122,29 @@ extension BackgroundWorker {
       }
       wake = min(wake, discardAt)
     }
+    if hashes(now, &wake) { return .hash }
     if snapshots.isEmpty, let read = nextOfScrub(now, &wake) { return .readBack(read) }
     return wake == .max ? .idle : .wait(until: wake)
+  }
+
+  /// Goes on with hashing; false if there is nothing to hash now.
+  private mutating func hashes(_ now: UInt64, _ wake: inout UInt64) -> Bool {
+    guard let rest = digest?.restsUntil else { return false }
+    guard now >= rest else {
+      wake = min(wake, rest)
+      return false
+    }
+    if let done = digest?.advance(now) {
+      results.append(.digested(done))
+      digest = nil
+    }
+    return true
+  }
+
+  /// What ``BackgroundStep/hash`` stood for took until now.
+  package mutating func hashed(now: UInt64) {
+    let factor = restFactor
+    digest?.rest(now, factor: factor)
   }
 
   private mutating func nextOfScrub(_ now: UInt64, _ wake: inout UInt64) -> FileRead? {

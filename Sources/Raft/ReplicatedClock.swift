@@ -39,6 +39,9 @@ extension RaftNode {
     return max(log.lastStamp, known[(known.count - 1) / 2])
   }
 
+  /// The stamp of the last entry of the log.
+  package var lastStamp: UInt64 { log.lastStamp }
+
   /// The stamp of an entry that is proposed in this turn, of a leader; the median is taken once a
   /// turn.
   package mutating func nextStamp() -> UInt64 {

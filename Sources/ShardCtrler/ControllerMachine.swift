@@ -99,6 +99,14 @@ package struct ControllerMachine: Sendable {
     return hash.value
   }
 
+  /// Flips a bit of the newest configuration, as bad memory does; false if there is no such bit.
+  /// For tests: nothing else changes a state like that.
+  package mutating func flipBit(_ bit: Int) -> Bool {
+    guard 0..<UInt64.bitWidth ~= bit else { return false }
+    current.madeAt ^= 1 << UInt64(bit)
+    return true
+  }
+
   func verdict(for id: WriteID) -> SessionVerdict { sessions.verdict(for: id) }
 
   /// Whether registering tells more than what is known.

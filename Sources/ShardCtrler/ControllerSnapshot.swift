@@ -19,6 +19,34 @@ extension ControllerMachine {
   /// The state of now, to be written section by section later. O(1).
   package func capture() -> Capture { Capture(machine: self) }
 
+  /// Raised when equal states come to be other pieces than before.
+  package static let piecesFormat = 1
+
+  /// The state of now in pieces that are the same on every replica, to be hashed. O(1).
+  package func pieces() -> Pieces { Pieces(machine: self, sections: capture()) }
+
+  /// Gives a captured state piece by piece; all of it is part 0. The newest configuration is there
+  /// twice, because it is served from memory of its own and not from the history.
+  package struct Pieces: Sendable {
+    private let machine: ControllerMachine
+    private var sections: Capture
+    private var isBegun = false
+
+    fileprivate init(machine: ControllerMachine, sections: Capture) {
+      self.machine = machine
+      self.sections = sections
+    }
+
+    /// The next piece; `nil` after the last.
+    package mutating func nextPiece() -> (part: Int, bytes: [UInt8])? {
+      if isBegun { return sections.nextSection().map { (0, $0) } }
+      isBegun = true
+      var writer = ByteWriter()
+      writer.configuration(machine.current)
+      return (0, writer.bytes)
+    }
+  }
+
   /// Gives a captured state in sections of at most 1 MiB, the same bytes on every replica.
   package struct Capture: Sendable {
     private let machine: ControllerMachine

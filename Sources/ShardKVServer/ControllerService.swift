@@ -10,6 +10,7 @@ import Wire
 
 extension ControllerMachine.Capture: SnapshotCapture {}
 extension ControllerMachine.Restorer: SnapshotRestorer {}
+extension ControllerMachine.Pieces: DigestCapture {}
 
 /// The controller as a node replicates it.
 package struct ControllerService: NodeService {
@@ -106,6 +107,18 @@ package struct ControllerService: NodeService {
   package func makeRestorer() -> ControllerMachine.Restorer {
     ControllerMachine.Restorer(layout: layout)
   }
+
+  package func pieces() -> ControllerMachine.Pieces { machine.pieces() }
+
+  package mutating func flipBit(_ bit: Int, ofValueOf key: [UInt8]) -> Bool {
+    machine.flipBit(bit)
+  }
+
+  package static var piecesFormat: Int { ControllerMachine.piecesFormat }
+
+  package static func name(ofPart part: Int) -> String { "the configurations" }
+
+  package var clock: UInt64 { machine.clock }
 
   package func stateHash() -> UInt64 { machine.stateHash() }
 

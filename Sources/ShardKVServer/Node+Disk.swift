@@ -54,6 +54,7 @@ extension Node {
     case .noRoom(let id): snapshotWithoutRoom(id)
     case .damaged(let damage): found(damage)
     case .scrubbed: scrubbed()
+    case .digested(let digest): digested(digest)
     case .unreadable(_, let section, let reason):
       stop("section \(section) of the snapshot that the leader sent \(reason)")
     case .read(let read, let bytes): sectionRead(read, bytes)
@@ -221,6 +222,7 @@ extension Node {
     }
     swap(&service.machine, &machine)
     effects.background.append(.discard(machine))
+    comparison.forgetOwn()
     applied = metadata.last.index
     abandonLeadership()
     disk.resetLog(to: metadata.last)

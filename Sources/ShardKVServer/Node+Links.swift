@@ -140,6 +140,9 @@ extension Node {
       meetStranger(caller)
       raft.step(message)
       noteFreshness(message)
+    case (.peer(let caller), .state(let report)):
+      counters.messagesReceived += 1
+      heard(report, from: caller.from)
     case (.peer, .dismissal(let reason)): leave(because: reason)
     case (.client, .request(let request)): handle(request, on: connection)
     case (_, .goodbye(let reason)):

@@ -110,6 +110,7 @@ extension Node {
     nextTick = now.monotonic + RaftSettings.tickMilliseconds * nanosecondsPerMillisecond
     nextDeadline = nextTick
     self.random = random
+    if recovery.isDiscarded { counters.statesDiffered = 1 }
     scheduleScrub()
     followMembership()
   }

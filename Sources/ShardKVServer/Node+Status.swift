@@ -15,7 +15,8 @@ extension Node {
       voters: raft.membership.voters, outgoing: raft.membership.outgoing,
       learners: raft.membership.learners, membershipIndex: raft.membershipIndex,
       isMembershipSettled: raft.isMembershipSettled, followers: followerReports,
-      shards: service.shardReports(), counters: counterList, disk: diskReport)
+      shards: service.shardReports(), counters: counterList, disk: diskReport,
+      agreement: agreementReport)
   }
 
   private var followerReports: [NodeStatus.Follower] {
@@ -46,6 +47,8 @@ extension Node {
       NodeStatus.Counter(name: "snapshotsMade", value: counters.snapshotsMade),
       NodeStatus.Counter(name: "snapshotsReceived", value: counters.snapshotsReceived),
       NodeStatus.Counter(name: "snapshotsWithoutRoom", value: counters.snapshotsWithoutRoom),
+      NodeStatus.Counter(name: "statesAgreed", value: counters.statesAgreed),
+      NodeStatus.Counter(name: "statesDiffered", value: counters.statesDiffered),
       NodeStatus.Counter(name: "syncs", value: counters.syncs),
     ]
   }

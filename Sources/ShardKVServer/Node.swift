@@ -80,6 +80,7 @@ package struct Node<Service: NodeService>: Sendable where Service.Machine: Senda
   var haveErrandsChanged = true
 
   var redis: RedisPort
+  var comparison = StateComparison()
 
   // Handing over, and stopping.
   var handOver: HandOver?
@@ -113,6 +114,7 @@ package struct Node<Service: NodeService>: Sendable where Service.Machine: Senda
       case .link(let link): handle(link, &clerkInputs)
       }
     }
+    if case .rebuild? = effects.stop { return endForRebuild() }
     advanceTime()
     noteJournalRoom()
     noteGroupRoom()
@@ -163,6 +165,8 @@ package struct Node<Service: NodeService>: Sendable where Service.Machine: Senda
       entry.index == applied.next, "\(identity.replica) applies \(entry.id) after \(applied)")
     let proposal = proposals.removeValue(forKey: entry.index)
     var answer: Reply.Body = .refused(.wrongLeader(hint: leaderAddress))
+    let clock = service.clock
+    defer { captureForComparison(passing: clock) }
     switch entry.kind {
     case .command:
       let outcome = service.apply(entry)
@@ -251,4 +255,8 @@ package struct NodeCounters: Hashable, Sendable {
   /// Passes in which all files were read back, and files that were damaged.
   package var scrubs: UInt64 = 0
   package var damagedFiles: UInt64 = 0
+  /// How often the state was found to be that of a quorum, and how often to be another, the time
+  /// that led to this start included.
+  package var statesAgreed: UInt64 = 0
+  package var statesDiffered: UInt64 = 0
 }

@@ -82,6 +82,9 @@ package enum NodeStop: Hashable, Sendable {
   case drained
   /// The group knows this replica with another folder; the text says what to do.
   case dismissed(String)
+  /// Its state is another than that of its group. There is nothing to be written in this turn:
+  /// ``Journal/orderDiscard`` is to be done, and then the replica is to be started again.
+  case rebuild(String)
   /// It cannot go on safely.
   case failed(String)
 }

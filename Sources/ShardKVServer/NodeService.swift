@@ -11,6 +11,7 @@ import Wire
 package protocol NodeService: Sendable {
   associatedtype Machine: Sendable
   associatedtype Capture: SnapshotCapture
+  associatedtype Pieces: DigestCapture
   associatedtype Restorer: SnapshotRestorer where Restorer.Machine == Machine
 
   init(identity: ReplicaIdentity, settings: NodeSettings)
@@ -45,8 +46,19 @@ package protocol NodeService: Sendable {
   /// The state of now, in O(1).
   func capture() -> Capture
   func makeRestorer() -> Restorer
+  /// The same to be hashed, in O(1). Pieces of different formats cannot be compared.
+  func pieces() -> Pieces
+  static var piecesFormat: Int { get }
+  /// What a part of the state is called.
+  static func name(ofPart part: Int) -> String
+  /// The replicated clock: the greatest stamp that was applied, in milliseconds since 1970.
+  var clock: UInt64 { get }
   /// The same on every replica that has applied the same entries.
   func stateHash() -> UInt64
+
+  /// Flips a bit of the state as bad memory does, of a group in the value of that key; false if
+  /// there is none. For simulations.
+  mutating func flipBit(_ bit: Int, ofValueOf key: [UInt8]) -> Bool
 
   /// Looks at the keys of a shard group; `nil` for a service that has none.
   func withKeys<Result>(_ body: (ShardGroupMachine) -> Result) -> Result?

@@ -27,6 +27,10 @@ package struct NodeSettings: Sendable {
   package var scrubBytesPerSecond: UInt64 = 4 << 20
   /// Between the end of one such pass and the next.
   package var scrubMilliseconds: UInt64 = 600_000
+  /// The states of a group's replicas are compared where the replicated clock passes a multiple of
+  /// so many milliseconds; 0: never. Replicas that have different values compare only where they
+  /// agree.
+  package var comparisonMilliseconds: UInt64 = 20_000
   /// Sections of a leader's snapshot that may wait to be written; above it the leader is not asked
   /// for the next one.
   package var receivedSectionsMax = 8

@@ -26,6 +26,8 @@ package struct RarePaths: OptionSet, Sendable {
     "refusedForRoom", "errandPutOffForRoom",
     "snapshotWithoutRoom", "olderSnapshotDropped", "sectionRepliesHeld", "handedOverForRoom",
     "damageFound", "damageRepaired",
+    // States that are compared.
+    "statesAgreed", "statesDiffered",
   ]
 
   private static func bit(_ position: Int) -> RarePaths { RarePaths(rawValue: 1 << position) }
@@ -92,4 +94,8 @@ package struct RarePaths: OptionSet, Sendable {
   package static let damageFound = bit(39)
   /// The damaged files are not needed any more.
   static let damageRepaired = bit(40)
+  /// The state was found to be that of a quorum, at an index at which that was not known yet.
+  static let statesAgreed = bit(41)
+  /// It was found to be another than that of some other replica.
+  package static let statesDiffered = bit(42)
 }

@@ -9,6 +9,7 @@ import Wire
 
 extension ShardGroupMachine.Capture: SnapshotCapture {}
 extension ShardGroupMachine.Restorer: SnapshotRestorer {}
+extension ShardGroupMachine.Pieces: DigestCapture {}
 
 /// A shard group as a node replicates it: its machine, and a leader's errands to the controller and
 /// to the groups that shards come from.
@@ -207,6 +208,20 @@ package struct ShardGroupService: NodeService {
       group: identity.group, identity: identity.groupIdentity, layout: identity.layout,
       limits: settings.shardGroup, bugs: settings.bugs)
   }
+
+  package func pieces() -> ShardGroupMachine.Pieces { machine.pieces() }
+
+  package mutating func flipBit(_ bit: Int, ofValueOf key: [UInt8]) -> Bool {
+    machine.flipBit(bit, ofValueOf: key)
+  }
+
+  package static var piecesFormat: Int { ShardGroupMachine.piecesFormat }
+
+  package static func name(ofPart part: Int) -> String {
+    part == 0 ? "its configuration" : "shard \(part - 1)"
+  }
+
+  package var clock: UInt64 { machine.clock }
 
   package func stateHash() -> UInt64 { machine.stateHash() }
 

@@ -64,6 +64,7 @@ private struct BackgroundHost {
       worker.wasRead(try folder.read(read), now: Loop.now().monotonic)
     case .readBack(let read):
       worker.wasReadBack(try folder.readBack(read), now: Loop.now().monotonic)
+    case .hash: worker.hashed(now: Loop.now().monotonic)
     case .wait(let time): orders.wakeup.wait(until: time)
     case .idle: orders.wakeup.wait()
     }

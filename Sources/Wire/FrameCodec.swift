@@ -14,6 +14,7 @@ package enum FrameCodec {
     case .request(let request): request.write(to: &bytes)
     case .reply(let reply): reply.write(to: &bytes)
     case .raft(let message): message.write(to: &bytes)
+    case .state(let report): report.write(to: &bytes)
     case .hello(let hello): hello.write(to: &bytes)
     case .welcome(let welcome): welcome.write(to: &bytes)
     case .goodbye(let reason): part("goodbye", reason, &bytes)
@@ -42,7 +43,11 @@ package enum FrameCodec {
       case "dismissal": return .dismissal(reason: reason)
       case let word: throw .unknownType(word.description)
       }
-    case .raft: return .raft(try Message(object, frame))
+    case .raft:
+      if try object.word("type").description == StateReport.type.description {
+        return .state(try StateReport(object))
+      }
+      return .raft(try Message(object, frame))
     case .request: return .request(try Request(object))
     case .reply: return .reply(try Reply(object))
     }

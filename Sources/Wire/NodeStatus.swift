@@ -39,6 +39,8 @@ package struct NodeStatus: Hashable, Sendable {
   package var counters: [Counter]
   /// `nil`: it was not measured.
   package var disk: Disk?
+  /// `nil`: its state was not compared with others' yet.
+  package var agreement: Agreement?
 
   package struct ShardReport: Hashable, Sendable {
     package var shard: ShardID
@@ -84,6 +86,26 @@ package struct NodeStatus: Hashable, Sendable {
     }
   }
 
+  /// How a replica's state compares with those of the other members.
+  package struct Agreement: Hashable, Sendable {
+    /// Where it was compared last; 0: it was not since it began.
+    package var index: LogIndex
+    /// How many of the others had the same state there, as far as they have said.
+    package var agreeing: Int
+    /// How often it was found to have another state than its group; the last time it was rebuilt
+    /// for it is counted, others before the process began are not.
+    package var differed: UInt64
+    /// There are different states in the group, and it cannot be told which is right.
+    package var isSplit: Bool
+
+    package init(index: LogIndex, agreeing: Int, differed: UInt64, isSplit: Bool) {
+      self.index = index
+      self.agreeing = agreeing
+      self.differed = differed
+      self.isSplit = isSplit
+    }
+  }
+
   /// What a replica's disk has room for.
   package enum Room: String, CaseIterable, Sendable {
     case enough
@@ -109,7 +131,8 @@ package struct NodeStatus: Hashable, Sendable {
     configuration: ConfigNumber, replicas: [ReplicaAddress], voters: [ReplicaID],
     outgoing: [ReplicaID] = [], learners: [ReplicaID] = [], membershipIndex: LogIndex = .zero,
     isMembershipSettled: Bool = true, followers: [Follower] = [],
-    shards: [ShardReport], counters: [Counter], disk: Disk? = nil
+    shards: [ShardReport], counters: [Counter], disk: Disk? = nil,
+    agreement: Agreement? = nil
   ) {
     self.cluster = cluster
     self.group = group
@@ -135,5 +158,6 @@ package struct NodeStatus: Hashable, Sendable {
     self.shards = shards
     self.counters = counters
     self.disk = disk
+    self.agreement = agreement
   }
 }

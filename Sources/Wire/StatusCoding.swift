@@ -53,6 +53,14 @@ extension FrameWriter {
         writer.text("room", disk.room.rawValue)
       }
     }
+    if let agreement = status.agreement {
+      object("agreement") { writer in
+        writer.wide("index", agreement.index.rawValue)
+        writer.number("agreeing", agreement.agreeing)
+        writer.wide("differed", agreement.differed)
+        writer.flag("split", agreement.isSplit)
+      }
+    }
   }
 }
 
@@ -80,7 +88,8 @@ extension NodeStatus {
       followers: try Self.followers(object.list("followers")),
       shards: try Self.reports(object.list("shards")),
       counters: try Self.counters(object.list("counters")),
-      disk: object.has("disk") ? try Disk(object.object("disk")) : nil)
+      disk: object.has("disk") ? try Disk(object.object("disk")) : nil,
+      agreement: object.has("agreement") ? try Agreement(object.object("agreement")) : nil)
   }
 
   private static func reports(_ list: consuming JSONList) throws(WireError) -> [ShardReport] {
@@ -115,6 +124,14 @@ extension NodeStatus {
       counters.append(Counter(name: try counter.text("name"), value: try counter.wide("value")))
     }
     return counters
+  }
+}
+
+extension NodeStatus.Agreement {
+  fileprivate init(_ object: JSONObject) throws(WireError) {
+    self.init(
+      index: try object.logIndex("index"), agreeing: try object.int("agreeing"),
+      differed: try object.counter("differed"), isSplit: try object.flag("split"))
   }
 }
 

@@ -15,6 +15,8 @@ package enum WireMessage: Hashable, Sendable {
   case dismissal(reason: String)
   /// Between two replicas of a group.
   case raft(Message)
+  /// Likewise: what the state of the sender was at an index.
+  case state(StateReport)
   case request(Request)
   case reply(Reply)
 }

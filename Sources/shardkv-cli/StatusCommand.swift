@@ -231,6 +231,10 @@ extension ClusterView {
       "diskTotal": status.disk.map { .count($0.total) } ?? .null,
       "diskRoom": status.disk.map { .string($0.room.rawValue) } ?? .null,
       "configuration": .count(status.configuration.rawValue),
+      "comparedIndex": status.agreement.map { .count($0.index.rawValue) } ?? .null,
+      "agreeing": status.agreement.map { .integer($0.agreeing) } ?? .null,
+      "differed": status.agreement.map { .count($0.differed) } ?? .null,
+      "split": status.agreement.map { .bool($0.isSplit) } ?? .null,
       "counters": .object(
         status.counters.map { JSON.Field(name: $0.name, value: .count($0.value)) }),
     ])

@@ -5,7 +5,10 @@ extension ClusterView {
   /// Whether every member group has a leader and could lose a replica no worse than when whole.
   var isHealthy: Bool {
     configuration != nil
-      && groups.filter(\.isMember).allSatisfy { $0.silent.isEmpty && $0.leader != nil }
+      && groups.filter(\.isMember).allSatisfy { view in
+        view.silent.isEmpty && view.leader != nil
+          && !view.replicas.contains { $0.status?.agreement?.isSplit == true }
+      }
   }
 
   /// What matters, in sentences: how many failures each group survives, and what is wrong.
@@ -24,6 +27,7 @@ extension ClusterView {
     }
     for view in groups {
       lines += view.replicas.compactMap { sentence($0, of: view.group) }
+      lines += view.replicas.compactMap { agreement($0, of: view.group) }
     }
     if members.count == 1, configuration != nil {
       lines.append(("No group has joined yet: 'shardkv-cli join GID=HOST:PORT,…' adds one.", false))
@@ -57,6 +61,25 @@ extension ClusterView {
     return (
       "The disk of \(replica.address) (\(place)) is nearly full, \(sized(disk.free)) free: while "
         + "it leads \(taken). Free some.", false
+    )
+  }
+
+  /// That a state was, or is, another than those of the other replicas.
+  private func agreement(
+    _ replica: GroupView.Replica, of group: GroupID
+  ) -> (text: String, isGood: Bool)? {
+    guard let agreement = replica.status?.agreement else { return nil }
+    let place = group == .none ? "controller" : "group \(group)"
+    if agreement.isSplit {
+      return (
+        "\(replica.address) (\(place)) and others differ in their state at index "
+          + "\(agreement.index), and nobody can tell which is right: see its log.", false
+      )
+    }
+    guard agreement.differed > 0 else { return nil }
+    return (
+      "\(replica.address) (\(place)) was found to differ from its group and got its state anew: if "
+        + "that happens again, look at the machine's memory.", false
     )
   }
 

@@ -55,6 +55,7 @@ private func run<Service: NodeService>(
   let stop = try inputOutput { () throws(StorageError) in try server.run() }
   switch stop {
   case .drained: return
+  case .rebuild: throw Restart.failure()
   case .dismissed(let reason): throw Failure(.configuration, reason)
   case .failed(let reason): throw Failure(.internalError, reason)
   }

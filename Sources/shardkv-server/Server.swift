@@ -42,6 +42,13 @@ struct Server<Service: NodeService> where Service.Machine: Sendable {
       takeInputs()
       var effects = node.turn(Loop.now(), inputs)
       inputs.removeAll(keepingCapacity: true)
+      if case .rebuild(let reason)? = effects.stop {
+        loop.perform(effects.links)
+        loop.flush()
+        log.write(effects.events)
+        try storage.orderDiscard()
+        return .rebuild(reason)
+      }
       // On the loop the records of this turn are written before anything is sent, so that a disk
       // that fails here leaves nothing said that is not written. A thread may write them later:
       // what leaves now promises nothing, and what does waits for the receipt, which never comes

@@ -62,6 +62,9 @@ struct ServerStorage {
     return sync.number
   }
 
+  /// Has the next start give up what is in the folder.
+  func orderDiscard() throws(StorageError) { try folder.perform(Journal.orderDiscard) }
+
   /// Hands the orders over.
   func order(_ background: inout [BackgroundOrder]) {
     if background.isEmpty { return }

@@ -105,6 +105,33 @@ struct StatusTests {
     #expect(view.json.text.contains(#""diskFree":3145728,"diskTotal":1073741824,"diskRoom":"low""#))
   }
 
+  @Test func whoDiffersIsNamed() throws {
+    var statuses = statuses()
+    func agreement(_ differed: UInt64, isSplit: Bool = false) -> NodeStatus.Agreement {
+      NodeStatus.Agreement(
+        index: LogIndex(40), agreeing: 2, differed: differed, isSplit: isSplit)
+    }
+    statuses["h:7101"]?.agreement = agreement(0)
+    statuses["h:7112"]?.agreement = agreement(1)
+    #expect(
+      try view(statuses).sentences().map(\.text) == [
+        "Every group survives 1 failure.",
+        "h:7112 (group 1) was found to differ from its group and got its state anew: if that happens "
+          + "again, look at the machine's memory.",
+      ])
+    #expect(try view(statuses).isHealthy)
+    statuses["h:7121"]?.agreement = agreement(0, isSplit: true)
+    let view = try view(statuses)
+    #expect(
+      view.sentences().last?.text
+        == "h:7121 (group 2) and others differ in their state at index 40, and nobody can tell "
+        + "which is right: see its log.")
+    #expect(!view.isHealthy)
+    #expect(
+      view.json.text.contains(
+        #""comparedIndex":40,"agreeing":2,"differed":1,"split":false"#))
+  }
+
   @Test func aFullDiskHasAnExitCodeAndSaysWhatToDo() {
     let failure = App.failure(
       ClerkError(

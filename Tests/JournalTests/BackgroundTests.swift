@@ -56,6 +56,7 @@ import Testing
         }
       case .read(let place): worker.wasRead(try disk.read(place), now: time)
       case .readBack(let place): worker.wasReadBack(try? disk.read(place), now: time)
+      case .hash: worker.hashed(now: time)
       case .wait(let later): time = max(time, later)
       case .idle: return false
       }
@@ -269,5 +270,70 @@ import Testing
       return
     }
     #expect(stage.disk.fileNames == before)
+  }
+
+  /// Pieces that were thought of before, each of so many bytes.
+  private struct Pieces: DigestCapture {
+    var left: [(part: Int, bytes: [UInt8])]
+    mutating func nextPiece() -> (part: Int, bytes: [UInt8])? {
+      left.isEmpty ? nil : left.removeFirst()
+    }
+  }
+
+  private static func digests(_ results: [BackgroundResult]) -> [StateDigest] {
+    results.compactMap { if case .digested(let digest) = $0 { digest } else { nil } }
+  }
+
+  /// The hash of a part is that of all its bytes, wherever they are cut, and each bit counts.
+  @Test func aStateIsHashedPartByPart() throws {
+    func digest(_ pieces: [(Int, [UInt8])]) throws -> StateDigest? {
+      var stage = try Stage()
+      stage.order(.digest(LogIndex(6), format: 3, Pieces(left: pieces.map { ($0.0, $0.1) })))
+      _ = try stage.run()
+      return Self.digests(stage.results).first
+    }
+    let whole = try #require(try digest([(0, [1, 2]), (4, [3, 4, 5]), (9, [])]))
+    #expect(whole.index == LogIndex(6) && whole.format == 3)
+    #expect(whole.parts.map(\.number) == [0, 4, 9])
+    #expect(try digest([(0, [1]), (0, [2]), (4, [3]), (4, []), (4, [4, 5]), (9, [])]) == whole)
+    for bit in 0..<24 {
+      var bytes: [UInt8] = [3, 4, 5]
+      bytes[bit / 8] ^= 1 << UInt8(bit % 8)
+      let other = try #require(try digest([(0, [1, 2]), (4, bytes), (9, [])]))
+      #expect(other.parts(differingFrom: whole) == [4])
+    }
+    #expect(try digest([(0, [1, 2]), (4, [3, 4, 5, 0]), (9, [])]) != whole)
+    #expect(try digest([]) == StateDigest(index: LogIndex(6), format: 3, parts: []))
+  }
+
+  /// A large state takes many steps, with as much rest between two as one took; all else comes
+  /// first, and a state that was ordered later takes its place.
+  @Test func hashingGivesWayToEverythingElse() throws {
+    var stage = try Stage()
+    let pieces = (0..<8).map { (part: $0, bytes: [UInt8](repeating: 1, count: 512 << 10)) }
+    stage.order(.digest(LogIndex(5), format: 1, Pieces(left: pieces)))
+    var now: UInt64 = 10_000
+    guard case .hash = stage.worker.next(now: now) else {
+      Issue.record("it does not begin")
+      return
+    }
+    stage.worker.hashed(now: now + 300)
+    guard case .wait(until: now + 600) = stage.worker.next(now: now + 300) else {
+      Issue.record("it does not rest")
+      return
+    }
+    stage.orderOwn(4)
+    guard case .perform(let effect) = stage.worker.next(now: now + 600) else {
+      Issue.record("the snapshot waits for it")
+      return
+    }
+    try stage.disk.execute(effect)
+    stage.worker.performed(.done, now: now + 600)
+    stage.order(.digest(LogIndex(6), format: 1, Pieces(left: [(0, [1])])))
+    now += 10_000
+    stage.time = now
+    _ = try stage.run()
+    #expect(Self.digests(stage.results).map(\.index) == [LogIndex(6)])
+    #expect(stage.results.contains { if case .written = $0 { true } else { false } })
   }
 }

@@ -55,6 +55,29 @@ import Testing
     #expect(restored.current == original.machine.current)
   }
 
+  private func pieces(_ machine: ControllerMachine) -> [[UInt8]] {
+    var pieces = machine.pieces()
+    var all: [[UInt8]] = []
+    while let piece = pieces.nextPiece() {
+      #expect(piece.part == 0)
+      all.append(piece.bytes)
+    }
+    return all
+  }
+
+  @Test func equalStatesGiveEqualPiecesAndAFlippedBitOthers() throws {
+    let controller = try eventful(seed: 5, steps: 100)
+    let before = pieces(controller.machine)
+    #expect(pieces(controller.replica) == before)
+    var restorer = ControllerMachine.Restorer(layout: controller.machine.current.layout)
+    for section in sections(controller.machine) { try restorer.consume(section) }
+    #expect(pieces(try restorer.finish()) == before)
+    var flipped = controller.machine
+    let flips = [flipped.flipBit(3), flipped.flipBit(64)]
+    #expect(flips == [true, false])
+    #expect(pieces(flipped) != before)
+  }
+
   @Test func aCaptureDoesNotSeeWhatComesAfter() throws {
     var controller = try eventful(seed: 3, steps: 100)
     let written = sections(controller.machine)

@@ -79,6 +79,15 @@ struct LoneNode<Service: NodeService> where Service.Machine: Sendable {
     } while !pending.isEmpty || node.nextDeadline <= now.monotonic
   }
 
+  /// One turn, after which the node is expected to be done.
+  mutating func sendAndStop(_ inputs: [NodeInput]) {
+    let effects = node.turn(now, inputs)
+    files.perform(effects.files)
+    for link in effects.links { carryOut(link) }
+    stop = effects.stop
+    events += effects.events
+  }
+
   /// Does at once what the node ordered beside the journal, unless the test holds it up.
   private mutating func work() -> [NodeInput] {
     var time = now.monotonic
@@ -95,6 +104,7 @@ struct LoneNode<Service: NodeService> where Service.Machine: Sendable {
       case .readBack(let read):
         let bytes = files.files[read.name] == nil ? nil : files.read(read)
         background.wasReadBack(bytes, now: time)
+      case .hash: background.hashed(now: time)
       case .wait(let later): time = max(time + 1, later)
       case .idle: return background.takeResults().map { .background($0) }
       }

@@ -11,7 +11,7 @@ import Wire
 struct Seat {
   static let group = GroupID(4)
   static let key: [UInt8] = [97]
-  private static let stamp: UInt64 = 1_700_000_000_000
+  static let stamp: UInt64 = 1_700_000_000_000
 
   var table: LoneNode<ShardGroupService>
   let client: ConnectionID
@@ -48,6 +48,13 @@ struct Seat {
     let message = Message(
       from: sender, to: ReplicaID(rawValue: 3), term: Term(term), body: body)
     return .link(.received(try #require(links[sender]), FrameCodec.encode(.raft(message))))
+  }
+
+  /// What another replica says of its state, likewise.
+  func mail(_ from: UInt64, _ report: StateReport) throws -> NodeInput {
+    .link(
+      .received(
+        try #require(links[ReplicaID(rawValue: from)]), FrameCodec.encode(.state(report))))
   }
 
   /// A client's request, likewise.

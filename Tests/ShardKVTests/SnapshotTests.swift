@@ -89,6 +89,66 @@ struct SnapshotTests {
     #expect(right.machine.stateHash() != hash)
   }
 
+  private static func pieces(_ machine: ShardGroupMachine) -> [Int: [UInt8]] {
+    var pieces = machine.pieces()
+    var parts: [Int: [UInt8]] = [:]
+    var last = 0
+    while let piece = pieces.nextPiece() {
+      #expect(piece.part >= last && piece.bytes.count <= 256 << 10)
+      last = piece.part
+      parts[piece.part, default: []] += piece.bytes
+    }
+    return parts
+  }
+
+  /// What is hashed is the same for the same state, whatever led to it and however large its
+  /// sections are.
+  @Test func equalStatesGiveEqualPieces() throws {
+    let group = Self.busyGroup()
+    let parts = Self.pieces(group.machine)
+    #expect(parts.keys.sorted() == [0, 1, 2, 3])
+    let restored = try TestMachine.restore(group.machine, TestMachine.sections(group.machine))
+    #expect(Self.pieces(restored) == parts)
+    var later = group
+    later.apply(.deleteShard(ShardID(1), left: ConfigNumber(2)), stamp: 9000)
+    #expect(Self.pieces(later.machine)[0] != parts[0])
+    #expect(Self.pieces(group.machine) == parts)
+  }
+
+  @Test func aFlippedBitShowsInItsShardAlone() throws {
+    var group = Self.busyGroup()
+    let before = Self.pieces(group.machine)
+    let key: [UInt8] = [0, 100, 3]
+    let part = group.machine.layout.shard(of: key).index + 1
+    for bit in [0, 7, 8 * (Limits.valueBytesMax - 4)] {
+      var isFlipped = group.machine.flipBit(bit, ofValueOf: key)
+      #expect(isFlipped)
+      let after = Self.pieces(group.machine)
+      #expect(after.keys.sorted() == before.keys.sorted())
+      #expect(after.keys.filter { after[$0] != before[$0] } == [part])
+      isFlipped = group.machine.flipBit(bit, ofValueOf: key)
+      #expect(isFlipped)
+      #expect(Self.pieces(group.machine) == before)
+    }
+    let flips = [
+      group.machine.flipBit(8 * Limits.valueBytesMax, ofValueOf: key),
+      group.machine.flipBit(0, ofValueOf: [0, 0]),
+    ]
+    #expect(flips == [false, false])
+  }
+
+  /// The longest key with the longest value comes to an end, too.
+  @Test func theLongestKeysFitIntoPieces() {
+    var group = Self.busyGroup()
+    for number: UInt8 in 0..<3 {
+      let key = [0] + [UInt8](repeating: number, count: Limits.keyBytesMax - 1)
+      let value = [UInt8](repeating: 1, count: Limits.valueBytesMax)
+      group.machine.shards[group.machine.layout.shard(of: key).index].keys.put(key, value, now: 0)
+    }
+    #expect(
+      Self.pieces(group.machine).values.reduce(0) { $0 + $1.count } > 3 * Limits.valueBytesMax)
+  }
+
   @Test func aSmallStoreHasASmallSnapshot() {
     var controller = TestController(
       layout: ShardLayout(mapping: .slots, shardCount: 64) ?? layoutOfFour, groups: [Self.one])

@@ -129,6 +129,29 @@ struct FrameCodecTests {
     #expect(field["tail"] == [6_000, 6_001])
   }
 
+  @Test("parts of a state that no replica has are refused")
+  func hostileStates() throws {
+    func parts(_ numbers: [UInt32]) -> [UInt8] {
+      numbers.flatMap { number in
+        (0..<4).map { UInt8(truncatingIfNeeded: number >> (8 * $0)) }
+          + [UInt8](repeating: 7, count: 8)
+      }
+    }
+    func read(_ tail: [UInt8], format: String = "1") throws -> WireMessage? {
+      try decodeJSON(
+        #"{"type":"state","index":"8","format":\#(format),"parts":{"tail":[0,\#(tail.count)]}}"#,
+        kind: 4, tail: tail)
+    }
+    #expect(try read(parts([0, 4_096])) != nil)
+    #expect(throws: WireError.self) { try read(parts([0, 4_097])) }
+    #expect(throws: WireError.self) { try read(parts([3, 3])) }
+    #expect(throws: WireError.self) { try read(parts([4, 3])) }
+    #expect(throws: WireError.self) { try read(parts([0, .max])) }
+    #expect(throws: WireError.self) { try read(Array(parts([0, 1]).dropLast())) }
+    #expect(throws: WireError.self) { try read(parts(Array(0...5_000))) }
+    #expect(throws: WireError.self) { try read(parts([0]), format: "65536") }
+  }
+
   @Test("a goodbye fits the smallest limit whatever its reason is")
   func goodbyeFits() throws {
     let reason = String(repeating: "\u{1}", count: 5_000)

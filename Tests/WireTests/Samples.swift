@@ -183,7 +183,22 @@ enum Samples {
       NodeStatus.ShardReport(
         shard: ShardID($0.offset), status: $0.element, isOwned: $0.offset == 1, keys: 3, bytes: 99)
     }, counters: [NodeStatus.Counter(name: "elections", value: .max)],
-    disk: NodeStatus.Disk(free: 5, total: .max, room: .out))
+    disk: NodeStatus.Disk(free: 5, total: .max, room: .out),
+    agreement: NodeStatus.Agreement(
+      index: LogIndex(8), agreeing: 2, differed: UInt64(Int64.max), isSplit: true))
+
+  static let states: [StateReport] = [
+    StateReport(
+      digest: StateDigest(
+        index: LogIndex(UInt64(Int64.max)), format: Int(UInt16.max),
+        parts: (0...4_096).map { StateDigest.Part(number: $0, hash: UInt64.max - UInt64($0)) }),
+      isInDoubt: true),
+    StateReport(
+      digest: StateDigest(
+        index: LogIndex(8), format: 1, parts: [StateDigest.Part(number: 4_096, hash: 0)]),
+      isInDoubt: false),
+    StateReport(digest: StateDigest(index: .zero, format: 0, parts: []), isInDoubt: false),
+  ]
 
   static let hellos: [WireMessage] = [
     .hello(Hello(versions: 1...1, cluster: nil, replica: nil)),
@@ -216,4 +231,5 @@ enum Samples {
     + requests.enumerated().map { .request(Request(id: UInt64($0.offset), body: $0.element)) }
     + replies.map { .reply(Reply(id: .max, body: $0)) }
     + raft.map { .raft(Message(from: first, to: second, term: Term(5), body: $0)) }
+    + states.map { .state($0) }
 }

@@ -149,6 +149,17 @@ extension Keyspace {
     return true
   }
 
+  /// Flips a bit of a value and changes nothing else; false if the key has no such bit.
+  mutating func flipBit(_ bit: Int, ofValueOf key: [UInt8]) -> Bool {
+    guard let (old, marks) = map.withElement(of: key, { (Array($0.value), $0.marks) }),
+      bit >= 0, bit / 8 < old.count
+    else { return false }
+    var value = old
+    value[bit / 8] ^= 1 << UInt8(bit % 8)
+    restore(key, value, marks)
+    return true
+  }
+
   /// Goes on from a number of changes, unless more are known of.
   mutating func raiseChanges(to number: UInt64) { changes = max(changes, number) }
 }

@@ -62,7 +62,7 @@ extension ShardGroupMachine {
       var writer = ByteWriter(reserving: sectionCapacity)
       writer.u8(SnapshotFormat.version)
       writer.varint(sectionNumber)
-      if sectionNumber == 0 { encodeHead(into: &writer) }
+      if sectionNumber == 0 { machine.encodeHead(into: &writer) }
       sectionNumber += 1
       while shard < machine.shards.count {
         guard writer.count + 2 * machine.limits.pieceBytesMin <= machine.limits.sectionBytesMax
@@ -76,12 +76,6 @@ extension ShardGroupMachine {
       return writer.bytes
     }
 
-    private func encodeHead(into writer: inout ByteWriter) {
-      writer.u8(SnapshotTag.head.rawValue)
-      writer.varint(machine.clock)
-      writer.compactConfiguration(machine.configuration)
-    }
-
     /// Writes the head of the current shard if it has not been, and one piece of it.
     private mutating func encodeShard(into writer: inout ByteWriter) {
       let state = machine.shards[shard]
@@ -89,15 +83,7 @@ extension ShardGroupMachine {
         shard += 1
         return
       }
-      if position == nil {
-        writer.u8(SnapshotTag.shard.rawValue)
-        writer.shardID(ShardID(shard))
-        writer.u8(state.status.rawValue)
-        writer.configNumber(state.left)
-        writer.groupID(state.source)
-        writer.varint(state.leftClock)
-        writer.blob(state.position.cursor)
-      }
+      if position == nil { state.encodeHead(of: ShardID(shard), into: &writer) }
       writer.u8(SnapshotTag.piece.rawValue)
       let room = machine.limits.sectionBytesMax - writer.count - 16
       let next = state.encodePiece(
@@ -110,6 +96,12 @@ extension ShardGroupMachine {
         position = next
       }
     }
+  }
+
+  func encodeHead(into writer: inout ByteWriter) {
+    writer.u8(SnapshotTag.head.rawValue)
+    writer.varint(clock)
+    writer.compactConfiguration(configuration)
   }
 
   /// Makes a machine of the sections of a snapshot; nothing of an earlier state remains.
@@ -194,6 +186,19 @@ extension ShardGroupMachine {
       shard = index
       if status == .pulling || status == .gcing { machine.arriving.append(ShardID(index)) }
     }
+  }
+}
+
+extension Shard {
+  /// Writes what is known of the shard besides its content.
+  func encodeHead(of shard: ShardID, into writer: inout ByteWriter) {
+    writer.u8(SnapshotTag.shard.rawValue)
+    writer.shardID(shard)
+    writer.u8(status.rawValue)
+    writer.configNumber(left)
+    writer.groupID(source)
+    writer.varint(leftClock)
+    writer.blob(position.cursor)
   }
 }
 

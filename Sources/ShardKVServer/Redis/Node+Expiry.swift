@@ -8,9 +8,10 @@ extension Node {
   /// Looks at the keys of this node's shards; `nil` on a controller.
   func keys<Result>(_ body: (ShardGroupMachine) -> Result) -> Result? { service.withKeys(body) }
 
-  /// Proposes an entry for the clock if a key's deadline is over by the voters' clocks, or a read
-  /// waits for it.
+  /// Proposes an entry for the clock if a key's deadline is over by the voters' clocks, if a read
+  /// waits for it, or if states are to be compared.
   mutating func proposeClock() {
+    lookForComparison()
     guard isClockWanted, raft.isReadyToServe, !isHandingOver else { return }
     redis.clockEntry = raft.propose([], kind: .clock)?.index
   }
@@ -18,7 +19,8 @@ extension Node {
   private var isClockWanted: Bool {
     guard raft.role == .leader, !refusesWrites, redis.clockEntry.map({ $0 <= applied }) ?? true
     else { return false }
-    return !redis.clockReaders.isEmpty || nextExpiry.map { $0 < raft.clock } ?? false
+    return comparison.isDue || !redis.clockReaders.isEmpty
+      || nextExpiry.map { $0 < raft.clock } ?? false
   }
 
   /// The first deadline of a key, by the replicated clock; `nil` if there is none.

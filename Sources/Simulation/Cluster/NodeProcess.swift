@@ -11,6 +11,9 @@ package protocol SimulatedNode: SimulatedProcess {
   var observation: NodeObservation { get }
   func stateHash() -> UInt64
   func shardReports() -> [NodeStatus.ShardReport]
+  /// Flips a bit of the state, of a group in the value of that key; false if there is none.
+  func flipBit(_ bit: Int, ofValueOf key: [UInt8]) -> Bool
+  func status() -> NodeStatus
   /// The membership that is in force for it, committed or not.
   var membership: Membership { get }
   /// What it is and what it knows of its group, for reports.
@@ -69,6 +72,12 @@ where Service.Machine: Sendable {
   package func stateHash() -> UInt64 { node.service.stateHash() }
 
   package func shardReports() -> [NodeStatus.ShardReport] { node.service.shardReports() }
+
+  package func flipBit(_ bit: Int, ofValueOf key: [UInt8]) -> Bool {
+    node.flipBit(bit, ofValueOf: key)
+  }
+
+  package func status() -> NodeStatus { node.status() }
 
   package var membership: Membership { node.raft.membership }
 

@@ -40,6 +40,9 @@ package final class SimulatedCluster {
   /// State hashes are compared at applied indexes that this divides.
   package var hashInterval: UInt64 = 32
 
+  /// Bits of the memory of replicas are flipped: their states may differ until that is found.
+  package private(set) var flipsBits = false
+
   /// By host; `nil` for those of clients.
   @exclusivity(unchecked) private var replicaOfHost: [Int?] = []
   private let ledger = WriteLedger()
@@ -180,6 +183,16 @@ package final class SimulatedCluster {
     replicas.filter { plan.groups[$0.group].id == group }
   }
 
+  /// Flips a bit in the memory of a replica that runs, of a group in the value of that key.
+  /// - Returns: whether there was one.
+  package func flipBit(_ bit: Int, ofValueOf key: [UInt8], in replica: Replica) -> Bool {
+    guard let node = replica.node, node.flipBit(bit, ofValueOf: key) else { return false }
+    flipsBits = true
+    replica.host.hasFlippedBit = true
+    simulator.trace("\(replica.host.name) has a bit flipped in its memory")
+    return true
+  }
+
   /// The newest configuration that any controller applied.
   package var configuration: ConfigNumber { watches[0].configuration }
 
@@ -196,6 +209,9 @@ package final class SimulatedCluster {
     else { return }
     if effects.rarePaths.contains(.damageFound), !host.isDamaged {
       simulator.fail(.wrongResult, "\(host.name) takes a file for damaged that is not")
+    }
+    if effects.rarePaths.contains(.statesDiffered), !flipsBits {
+      simulator.fail(.wrongResult, "\(host.name) found replicas whose states differ")
     }
     if !effects.rarePaths.isEmpty {
       for path in rarePaths.indices where effects.rarePaths.rawValue >> path & 1 == 1 {
@@ -220,7 +236,7 @@ package final class SimulatedCluster {
     for command in effects.applied { watch.applied(command, name: host.name) }
     watch.answered(effects.answered, name: host.name)
     guard !effects.applied.isEmpty else { return }
-    if observation.appliedIndex.rawValue % hashInterval == 0 {
+    if observation.appliedIndex.rawValue % hashInterval == 0, !flipsBits {
       watch.hash(
         node.stateHash(), at: observation.appliedIndex, host: host.index, name: host.name)
     }

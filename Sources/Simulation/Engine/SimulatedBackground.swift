@@ -30,7 +30,7 @@ extension Simulator {
     deliverResults(of: host)
     host.background.step = nil
     switch step {
-    case .perform, .read, .readBack:
+    case .perform, .read, .readBack, .hash:
       host.background.step = step
       let usual = host.background.generator.next(in: timing.background)
       let duration = max(usual, host.backgroundStall)
@@ -73,6 +73,7 @@ extension Simulator {
       }
     case .readBack(let order):
       host.background.worker.wasReadBack(try? host.disk.read(order), now: now)
+    case .hash: host.background.worker.hashed(now: now)
     case .wait, .idle, nil: break
     }
     host.background.step = nil

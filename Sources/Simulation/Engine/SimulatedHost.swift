@@ -35,6 +35,8 @@ package final class SimulatedHost {
   package var losesPowerInBackground = false
   /// Its disk changed by itself, and what it lacks was not given back yet.
   package internal(set) var isDamaged = false
+  /// A bit of its memory changed by itself: its replica may find that out, and nobody else may.
+  package var hasFlippedBit = false
   /// How often its replica was in doubt, as it showed last, and when its disk was damaged.
   @exclusivity(unchecked) var doubts: UInt64 = 0
   var doubtsBeforeDamage: UInt64 = 0

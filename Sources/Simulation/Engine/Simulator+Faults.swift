@@ -1,4 +1,5 @@
 import Basics
+import Journal
 import ShardKVServer
 
 /// What happens to processes and disks from outside.
@@ -54,6 +55,22 @@ extension Simulator {
     diskCounters.misdirected += 1
     trace("\(host.name): \(place)")
     return true
+  }
+
+  /// A replica's state is another than that of its group, which only a flipped bit explains: it
+  /// gives up what it has and starts again.
+  func rebuild(_ host: SimulatedHost, _ reason: String) {
+    guard host.hasFlippedBit else { return fail(.wrongResult, "\(host.name): \(reason)") }
+    host.hasFlippedBit = false
+    noteDamage(host)
+    rebuilds += 1
+    do {
+      for effect in Journal.orderDiscard { try host.disk.execute(effect) }
+    } catch {
+      return fail(.wrongResult, "\(host.name) cannot give up its folder: \(error)")
+    }
+    crash(host, losesUnsynced: false, silently: false)
+    start(host)
   }
 
   /// Ends the process, and somebody starts it again within a second.

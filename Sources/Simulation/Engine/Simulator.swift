@@ -39,6 +39,8 @@ package final class Simulator {
   package private(set) var restarts = 0
   /// Processes that ended because they were asked to.
   package private(set) var drains = 0
+  /// Replicas that gave up their state, because it was another than that of their group.
+  package internal(set) var rebuilds = 0
   /// Faults of disks that made a difference.
   package internal(set) var diskCounters = DiskCounters()
   /// The first thing that went wrong: the run is over.
@@ -232,6 +234,7 @@ package final class Simulator {
         fail(.wrongResult, "\(host.name) was dismissed with the folder it always had: \(reason)")
       }
       crash(host, losesUnsynced: false, silently: false)
+    case .rebuild(let reason): rebuild(host, reason)
     case .failed(let reason): fail(.wrongResult, "\(host.name) stopped itself: \(reason)")
     }
   }

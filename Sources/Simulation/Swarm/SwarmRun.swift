@@ -86,6 +86,7 @@ package final class SwarmRun {
     settings.shardGroup.sessions.sessionsMax = options.sessionsMax
     settings.shardGroup.sessions.idleMilliseconds = options.sessionIdleMilliseconds
     settings.receivedSectionsMax = options.receivedSectionsMax
+    settings.comparisonMilliseconds = 10_000
     settings.scrubBytesPerSecond = options.scrubPause > 0 ? 4 << 20 : 0
     settings.scrubMilliseconds = UInt64(options.scrubPause)
     if options.keepsTwoSnapshots { settings.folderFactor = .infinity }
