@@ -7,6 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 SHARDKV_CLUSTER_DIR=$(mktemp -d)
 SHARDKV_PORT_BASE=${SHARDKV_PORT_BASE:-18100}
 export SHARDKV_CLUSTER_DIR SHARDKV_PORT_BASE
+export SHARDKV_SNAPSHOT_BYTES=65536
 KEYS=50
 
 cluster() { scripts/cluster.sh "$@"; }
@@ -47,6 +48,9 @@ refused() {
   fi
 }
 
+# contains TEXT COMMAND...: the command ends with 0 and says TEXT.
+contains() { refused 0 "$@"; }
+
 step() { printf '%3d s  %s\n' "$SECONDS" "$*"; }
 
 write_all() { for ((i = 0; i < KEYS; i++)); do cli append "key$i" "$1" >/dev/null; done; }
@@ -61,6 +65,36 @@ step "change only the configuration that was seen, and refuse leases that no clo
 refused 1 "is the newest, not 0" cli move 0 2 --expect 0
 refused 64 "a lease would end after" "${SHARDKV_BIN:-.build/release}/shardkv-server" \
   run --data "$SHARDKV_CLUSTER_DIR/none" --read-lease --clock-drift-max 1000
+step "look at folders and snapshots of running nodes"
+SERVER=${SHARDKV_BIN:-.build/release}/shardkv-server
+# More than SHARDKV_SNAPSHOT_BYTES, so that each group makes a snapshot.
+for ((i = 0; i < 4; i++)); do cli put "large$i" "$(printf '%080000d' "$i")" >/dev/null; done
+snapshots=0
+for node in c1 g1n1 g1n2 g2n1; do
+  data=$SHARDKV_CLUSTER_DIR/$node/data
+  contains ": sound" "$SERVER" journal verify "$data"
+  contains "in use by process" "$SERVER" journal inspect "$data"
+  for snapshot in "$data"/snap-*[0-9a-f]; do
+    if [[ -f $snapshot ]]; then
+      contains "its state can be restored" "$SERVER" snapshot verify "$snapshot"
+      contains "configuration" "$SERVER" snapshot inspect "$snapshot"
+      snapshots=$((snapshots + 1))
+    fi
+  done
+done
+if ((snapshots == 0)); then
+  echo "cluster-test.sh: no node has made a snapshot"
+  exit 1
+fi
+refused 66 "no replica in it" "$SERVER" journal verify "$SHARDKV_CLUSTER_DIR/g1n1"
+refused 66 "No such file" "$SERVER" journal inspect "$SHARDKV_CLUSTER_DIR/none"
+refused 64 "none of: inspect, verify" "$SERVER" snapshot show "$SHARDKV_CLUSTER_DIR/none"
+step "damage copies of a folder"
+cp -r "$SHARDKV_CLUSTER_DIR/g1n1/data" "$SHARDKV_CLUSTER_DIR/copy"
+segment=$(find "$SHARDKV_CLUSTER_DIR/copy" -name 'wal-*.log' | sort | head -n 1)
+printf 'X' | dd of="$segment" bs=1 seek=200 conv=notrunc status=none
+refused 65 "$(basename "$segment"), byte " "$SERVER" journal verify "$SHARDKV_CLUSTER_DIR/copy"
+refused 65 "damaged at byte" "$SERVER" snapshot verify "$segment"
 step "kill a node of each group without warning, write, start them again"
 cluster kill g1n1 g2n2
 write_all b

@@ -18,6 +18,11 @@ struct FolderFiles {
     }
   }
 
+  init(_ reader: FolderReader, _ files: [FolderReader.File]) {
+    self.reader = reader
+    self.files = files
+  }
+
   func size(_ name: String) -> UInt64? { files.first { $0.name == name }?.size }
 
   func read(_ name: String, at offset: UInt64, count: Int) throws(RecoveryError) -> [UInt8] {

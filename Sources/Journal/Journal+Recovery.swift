@@ -179,7 +179,7 @@ extension Journal {
     }
   }
 
-  private static func readIdentity(
+  static func readIdentity(
     _ folder: FolderFiles, _ name: String
   ) throws(RecoveryError) -> ReplicaIdentity {
     guard let size = folder.size(name) else {
@@ -221,7 +221,7 @@ extension Journal {
 
   /// The newest whole snapshot; `nil` if there is none. If the log does not go on from it, and not
   /// from the first entry either, it is given up.
-  private static func chooseSnapshot(
+  static func chooseSnapshot(
     _ snapshots: SnapshotRecovery, _ found: inout LogRecovery
   ) -> SnapshotFile? {
     let newest = snapshots.valid.first

@@ -22,6 +22,8 @@ struct LogRecovery {
   private(set) var salt: UInt32 = 0
   private(set) var chain: UInt32 = 0
   private(set) var cut: Cut?
+  /// Damage of what a snapshot holds: the log goes on behind it.
+  private(set) var passed: [(cut: Cut, index: LogIndex)] = []
   /// Written again before the first turn: see ``Recovery/syncs``.
   private(set) var lastBatch: FileEffect?
   private(set) var repairs: [FileEffect] = []
@@ -116,7 +118,7 @@ struct LogRecovery {
     return chain
   }
 
-  private static func readAll(
+  static func readAll(
     _ folder: FolderFiles, _ file: FolderReader.File
   ) throws(RecoveryError) -> [UInt8] {
     guard file.size <= FolderFiles.segmentBytesMax else {
@@ -200,6 +202,7 @@ struct LogRecovery {
       return
     }
     dead += segments.map(\.name) + chain[..<position].map { candidates[$0].file.name }
+    passed.append((damage, log.lastIndex.next))
     notes.append(
       "\(damage.file) is damaged at byte \(damage.offset): \(damage.reason); a snapshot has what "
         + "it held")
@@ -228,10 +231,19 @@ struct LogRecovery {
           bytes: Array(bytes[end.lastBatch..<end.offset + RecordHeader.size]))
       }
       guard bytes.count < made else { return }
-      let zeros = [UInt8](repeating: 0, count: made - bytes.count)
-      repairs += [.write(name, offset: UInt64(bytes.count), bytes: zeros), .sync(name)]
+      repairs += Self.zeros(name, bytes.count..<made) + [.sync(name)]
       notes.append("\(name) had lost bytes behind the log's end: zeros were written there")
       segments[segments.count - 1].size = made
+    }
+  }
+
+  /// Writes zeros there, in pieces that share their bytes: a header may tell of a huge file.
+  private static func zeros(_ name: String, _ range: Range<Int>) -> [FileEffect] {
+    let piece = [UInt8](repeating: 0, count: min(range.count, 256 << 10))
+    return stride(from: range.lowerBound, to: range.upperBound, by: piece.count).map { start in
+      let count = min(piece.count, range.upperBound - start)
+      let bytes = count == piece.count ? piece : Array(piece[..<count])
+      return .write(name, offset: UInt64(start), bytes: bytes)
     }
   }
 

@@ -101,22 +101,30 @@ struct SegmentHeader: Hashable, Sendable {
       throw .malformed(field: "number", offset: reader.offset)
     }
     let chain = try reader.u32("chain")
-    var trust = Trust()
-    trust.doubts = try reader.u64("doubts")
-    guard trust.doubts <= FileNames.numberMax else {
+    let doubts = try reader.u64("doubts")
+    guard doubts <= FileNames.numberMax else {
       throw .malformed(field: "doubts", offset: reader.offset)
     }
-    let cause = try reader.u32("cause of doubt")
-    if cause != 0 {
-      guard let known = UInt8(exactly: cause).flatMap({ Trust.Cause(rawValue: $0) }) else {
-        throw .malformed(field: "cause of doubt", offset: reader.offset)
-      }
-      trust.cause = known
+    guard let trust = Trust(doubts: doubts, code: try reader.u32("cause of doubt")) else {
+      throw .malformed(field: "cause of doubt", offset: reader.offset)
     }
     try reader.finish("segment header")
     return SegmentHeader(
       owner: owner, segment: segment, previous: previous, last: last,
       hardState: HardState(term: term, vote: hasVote ? vote : nil), prewritten: prewritten,
       chain: chain, trust: trust)
+  }
+}
+
+extension Trust {
+  /// As it stands in files, with 0 for no cause; `nil` for what no writer makes: an unknown cause,
+  /// or one of no doubt.
+  init?(doubts: UInt64, code: UInt32) {
+    self.init(doubts: doubts)
+    guard code != 0 else { return }
+    guard doubts > 0, let cause = UInt8(exactly: code).flatMap({ Cause(rawValue: $0) }) else {
+      return nil
+    }
+    self.cause = cause
   }
 }

@@ -190,7 +190,10 @@ struct SegmentScan {
       case .seal:
         end.sealedFor = header.index
       case .trust:
-        log.trust = Trust(doubts: header.index, cause: Trust.Cause(rawValue: header.kind))
+        guard let trust = Trust(doubts: header.index, code: UInt32(header.kind)) else {
+          return (offset, "the trust has an impossible cause")
+        }
+        log.trust = trust
       case .commit, .end:
         return (offset, "a record of the end inside a batch")
       }

@@ -28,6 +28,8 @@ struct SnapshotFile: Hashable, Sendable {
 /// The bytes of a snapshot's file: an ``Envelope`` with the metadata, sections, a footer.
 enum SnapshotFormat {
   static let sectionHeaderBytes = 16
+  /// More than any section has, which must fit into a frame between nodes.
+  static let sectionBytesMax = 16 << 20
   static let sectionMagic: UInt32 = 0x43_53_4B_53
   static let footerBytes = 24
   static let footerMagic: UInt32 = 0x46_53_4B_53

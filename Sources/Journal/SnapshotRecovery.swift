@@ -20,25 +20,14 @@ struct SnapshotRecovery {
   init(_ folder: FolderFiles, owner: SegmentHeader.Owner) throws(RecoveryError) {
     for file in folder.files.reversed() {
       guard let id = FileNames.snapshotID(file.name) else { continue }
-      let start = try folder.readEnvelope(file, .snapshot)
-      let header: (owner: SegmentHeader.Owner, metadata: SnapshotMetadata)
-      do {
-        header = try SnapshotFormat.decodeHeader(start)
-      } catch {
-        guard case .damaged(let reason) = error else { throw RecoveryError(error, file.name) }
-        damaged.append(Damage(name: file.name, id: id, offset: 0, reason: reason))
-        continue
+      let scan = try SnapshotScan(folder, file)
+      if let problem = scan.problem {
+        damaged.append(
+          Damage(name: file.name, id: id, offset: problem.offset, reason: problem.reason))
+        if scan.found == nil { continue }
       }
-      guard header.owner == owner else { throw .foreign(file: file.name) }
-      var found = SnapshotFile(metadata: header.metadata, sections: [], size: UInt64(start.count))
-      let reason =
-        header.metadata.last == id
-        ? try Self.readSections(folder, file, &found) : "the header names another entry"
-      if let reason {
-        damaged.append(Damage(name: file.name, id: id, offset: found.size, reason: reason))
-      } else {
-        valid.append(found)
-      }
+      guard scan.owner == owner else { throw .foreign(file: file.name) }
+      if let found = scan.found, scan.problem == nil { valid.append(found) }
     }
   }
 
@@ -46,6 +35,39 @@ struct SnapshotRecovery {
   mutating func discard() {
     discarded += valid.map { FileNames.snapshot($0.metadata.last) }
     valid = []
+  }
+}
+
+/// One file of a snapshot, read from its first byte to its last.
+struct SnapshotScan {
+  /// What its header says; `nil` if that is damaged.
+  private(set) var owner: SegmentHeader.Owner?
+  /// With the sections before the first that is damaged.
+  private(set) var found: SnapshotFile?
+  /// The first bytes that are not as they were written.
+  private(set) var problem: (offset: UInt64, reason: String)?
+
+  /// Throws if the file cannot be read, or is of another version.
+  init(_ folder: FolderFiles, _ file: FolderReader.File) throws(RecoveryError) {
+    let start = try folder.readEnvelope(file, .snapshot)
+    let header: (owner: SegmentHeader.Owner, metadata: SnapshotMetadata)
+    do {
+      header = try SnapshotFormat.decodeHeader(start)
+    } catch {
+      guard case .damaged(let reason) = error else { throw RecoveryError(error, file.name) }
+      problem = (0, reason)
+      return
+    }
+    owner = header.owner
+    var found = SnapshotFile(metadata: header.metadata, sections: [], size: UInt64(start.count))
+    let reason: String?
+    if let id = FileNames.snapshotID(file.name), header.metadata.last != id {
+      reason = "the header names another entry"
+    } else {
+      reason = try Self.readSections(folder, file, &found)
+    }
+    problem = reason.map { (found.size, $0) }
+    self.found = found
   }
 
   /// Reads everything after the header; what is wrong at `found.size`, or `nil`.
@@ -74,6 +96,7 @@ struct SnapshotRecovery {
       }
       let count = UInt64(SnapshotFormat.sectionHeaderBytes) + UInt64(length)
       guard count <= file.size - offset else { return "a section is longer than the file" }
+      guard count <= SnapshotFormat.sectionBytesMax else { return "no section is so long" }
       let bytes = try folder.read(file.name, at: offset, count: Int(count))
       do {
         let section = try SnapshotFormat.decodeSection(bytes)

@@ -132,6 +132,15 @@ extension ControllerMachine {
     /// Accepts only snapshots of a machine with this layout.
     package init(layout: ShardLayout) { self.layout = layout }
 
+    /// The layout that the first section of a snapshot is of, for who has nothing but the snapshot.
+    package static func layout(ofFirst section: [UInt8]) throws(ByteError) -> ShardLayout {
+      var reader = ByteReader(section)
+      guard try reader.u8("kind of section") == SectionKind.header.rawValue,
+        try reader.u8("version of the snapshot") == snapshotVersion
+      else { throw .malformed(field: "head of the snapshot", offset: reader.offset) }
+      return try reader.shardLayout("layout")
+    }
+
     package mutating func consume(_ section: [UInt8]) throws(ByteError) {
       var reader = ByteReader(section)
       guard let kind = SectionKind(rawValue: try reader.u8("kind of section")),

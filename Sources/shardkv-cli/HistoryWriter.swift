@@ -1,3 +1,4 @@
+import Basics
 import Clerk
 import Glibc
 import Wire

@@ -1,10 +1,12 @@
 import Glibc
 
-/// What the process ends with (after sysexits.h); `shardkv-server run --help` lists them.
+/// What the process ends with (after sysexits.h); the help of each command lists them.
 enum ExitCode: Int32 {
   case done = 0
   case usage = 64
   case damagedData = 65
+  /// Of commands that only look: there is nothing to look at.
+  case noInput = 66
   case internalError = 70
   case inputOutput = 74
   case configuration = 78

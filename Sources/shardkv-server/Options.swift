@@ -31,8 +31,41 @@ let options = CommandTable(
           Exit codes: 0 asked to stop; 64 wrong usage; 65 the data is damaged; 70 internal error;
           74 the disk failed; 78 folder or settings are not right.
         """),
+    Command(
+      "journal", operands: "inspect|verify DIR", count: 2...2,
+      summary: "Shows or checks a data folder, and changes nothing.", flags: journalFlags,
+      details: """
+          inspect shows whose folder it is, the segments of its log, its snapshots and other files,
+          and what the next start would do. verify checks every byte as a start does, and names
+          file, byte, log index and reason of all that is wrong, and what the replica would do
+          about it. Nothing is written, made or locked, so both may be used beside a running
+          replica: what it writes meanwhile is looked at again, up to five times. Or use a copy.
+          Exit codes: 0 done, and for verify: all is well; 64 wrong usage; 65 something is damaged;
+          66 DIR is no data folder; 74 a file could not be read.
+        """),
+    Command(
+      "snapshot", operands: "inspect|verify FILE", count: 2...2,
+      summary: "Shows or checks one snapshot, and changes nothing.", flags: lookFlags,
+      details: """
+          inspect shows whose snapshot it is, at which entry of the log, the group's members then,
+          its sections, and the state in it: shards with keys and bytes, or the configuration.
+          verify checks every byte, and that a replica can restore its state from it. That takes as
+          much memory as the replica's state.
+          Exit codes: 0 done, and for verify: all is well; 64 wrong usage; 65 it is damaged, or no
+          snapshot; 66 there is no such file; 74 it could not be read.
+        """),
   ],
   footer: "Every option can also be given by the environment variable that stands after it.")
+
+private let lookFlags = [Flag("json", help: "Print a JSON document instead of text.")]
+
+private let journalFlags = [
+  Flag(
+    "records",
+    help: "For inspect: every record of the log, too, one a line. With --json each line is a "
+      + "document, the first the report."),
+  Flag("json", help: "Print a JSON document instead of text."),
+]
 
 private let initFlags = [
   Flag("data", value: "DIR", help: "The folder to make; it may exist if it is empty."),

@@ -69,7 +69,10 @@ private func node<Service: NodeService>(
       recovery: recovery, folder: folder.reader, settings: settings,
       seed: .random(in: .min ... .max), now: Loop.now())
   } catch {
-    throw Failure(.damagedData, "\(folder.path): \(error)")
+    throw Failure(
+      .damagedData,
+      "\(folder.path): \(error). 'shardkv-server snapshot verify' with the path of the newest "
+        + "snapshot tells more")
   }
 }
 
@@ -116,7 +119,11 @@ private func failure(_ error: RecoveryError, _ path: String) -> Failure {
     case .unreadable: .inputOutput
     default: .configuration
     }
-  return Failure(code, "\(path): \(error)")
+  let next =
+    code == .damagedData
+    ? ". 'shardkv-server journal verify \(path)' lists all that is damaged, 'journal inspect' "
+      + "shows what is there" : ""
+  return Failure(code, "\(path): \(error)\(next)")
 }
 
 private func check(_ identity: ReplicaIdentity, _ settings: NodeSettings) throws(Failure) {

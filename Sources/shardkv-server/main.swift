@@ -19,8 +19,7 @@ func execute(_ arguments: [String]) -> ExitCode {
     return complain(Failure(.usage, error.description))
   case .run(let command):
     do {
-      try run(command)
-      return .done
+      return try run(command)
     } catch let error as UsageError {
       return complain(
         Failure(
@@ -33,12 +32,15 @@ func execute(_ arguments: [String]) -> ExitCode {
   }
 }
 
-private func run(_ command: ParsedCommand) throws {
+private func run(_ command: ParsedCommand) throws -> ExitCode {
   switch command.command {
   case "id": try printIDs(command)
   case "init": try initialize(command)
+  case "journal": return try lookAtJournal(command)
+  case "snapshot": return try lookAtSnapshot(command)
   default: try serve(command)
   }
+  return .done
 }
 
 private func complain(_ failure: Failure) -> ExitCode {

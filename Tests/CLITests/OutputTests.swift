@@ -1,4 +1,5 @@
 import Arguments
+import Basics
 import Testing
 
 @testable import shardkv_cli
@@ -19,7 +20,7 @@ struct OutputTests {
     let vectors = [
       "": "", "f": "Zg==", "fo": "Zm8=", "foo": "Zm9v", "foob": "Zm9vYg==", "foobar": "Zm9vYmFy",
     ]
-    for (plain, encoded) in vectors { #expect(base64(Array(plain.utf8)) == encoded) }
+    for (plain, encoded) in vectors { #expect(JSON.base64(Array(plain.utf8)) == encoded) }
   }
 
   @Test func numbersForPeople() {

@@ -121,6 +121,18 @@ extension ShardGroupMachine {
         group: group, identity: identity, layout: layout, limits: limits, bugs: bugs)
     }
 
+    /// The layout that the first section of a snapshot is of, for who has nothing but the snapshot.
+    package static func layout(ofFirst section: [UInt8]) throws(ByteError) -> ShardLayout {
+      var reader = ByteReader(section)
+      guard try reader.u8("version of section") == SnapshotFormat.version,
+        try reader.count("number of section") == 0,
+        try reader.u8("tag of a record") == SnapshotTag.head.rawValue
+      else { throw .malformed(field: "head of section", offset: reader.offset) }
+      _ = try reader.varint("clock")
+      _ = try reader.configNumber("configuration")
+      return try reader.shardLayout("layout")
+    }
+
     /// Reads the next section.
     package mutating func consume(_ section: [UInt8]) throws(ByteError) {
       var reader = ByteReader(section)

@@ -1,5 +1,5 @@
-/// A document for `--json`: what the program prints for other programs. Fields keep their order.
-enum JSON: Hashable, Sendable {
+/// A document for `--json`: what a program prints for other programs. Fields keep their order.
+package enum JSON: Hashable, Sendable {
   case object([Field])
   case array([JSON])
   case string(String)
@@ -10,25 +10,33 @@ enum JSON: Hashable, Sendable {
   case bool(Bool)
   case null
 
-  struct Field: Hashable, Sendable {
-    var name: String
-    var value: JSON
+  /// One name of an object with its value.
+  package struct Field: Hashable, Sendable {
+    package var name: String
+    package var value: JSON
+
+    package init(name: String, value: JSON) {
+      self.name = name
+      self.value = value
+    }
   }
 
   /// An object of the fields in the order given.
-  static func fields(_ fields: KeyValuePairs<String, JSON>) -> JSON {
+  package static func fields(_ fields: KeyValuePairs<String, JSON>) -> JSON {
     .object(fields.map { Field(name: $0.key, value: $0.value) })
   }
 
-  static func count(_ value: UInt64) -> JSON { .integer(Int(clamping: value)) }
+  /// A number that is never negative; one above all integers becomes the largest.
+  package static func count(_ value: UInt64) -> JSON { .integer(Int(clamping: value)) }
 
-  var text: String {
+  /// The document in one line.
+  package var text: String {
     var out = ""
     write(to: &out)
     return out
   }
 
-  func write(to out: inout String) {
+  private func write(to out: inout String) {
     switch self {
     case .object(let fields):
       out += "{"
@@ -51,7 +59,7 @@ enum JSON: Hashable, Sendable {
       if let text = String(validating: bytes, as: UTF8.self) {
         Self.quote(text, to: &out)
       } else {
-        out += "{\"b64\":\"\(base64(bytes))\"}"
+        out += "{\"b64\":\"\(Self.base64(bytes))\"}"
       }
     case .integer(let value): out += String(value)
     case .number(let value): out += value.isFinite ? "\(value)" : "null"
@@ -77,22 +85,22 @@ enum JSON: Hashable, Sendable {
     }
     out += "\""
   }
-}
 
-/// Base64 with padding (RFC 4648, section 4).
-func base64(_ bytes: [UInt8]) -> String {
-  let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-  var out: [UInt8] = []
-  out.reserveCapacity((bytes.count + 2) / 3 * 4)
-  for start in stride(from: 0, to: bytes.count, by: 3) {
-    let group = bytes[start..<min(start + 3, bytes.count)]
-    var bits: UInt32 = 0
-    for byte in group { bits = bits << 8 | UInt32(byte) }
-    bits <<= UInt32(8 * (3 - group.count))
-    for position in 0..<4 {
-      let digit = Int(bits >> UInt32(18 - 6 * position) & 63)
-      out.append(position <= group.count ? digits[digit] : UInt8(ascii: "="))
+  /// Base64 with padding (RFC 4648, section 4).
+  package static func base64(_ bytes: [UInt8]) -> String {
+    let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+    var out: [UInt8] = []
+    out.reserveCapacity((bytes.count + 2) / 3 * 4)
+    for start in stride(from: 0, to: bytes.count, by: 3) {
+      let group = bytes[start..<min(start + 3, bytes.count)]
+      var bits: UInt32 = 0
+      for byte in group { bits = bits << 8 | UInt32(byte) }
+      bits <<= UInt32(8 * (3 - group.count))
+      for position in 0..<4 {
+        let digit = Int(bits >> UInt32(18 - 6 * position) & 63)
+        out.append(position <= group.count ? digits[digit] : UInt8(ascii: "="))
+      }
     }
+    return String(decoding: out, as: UTF8.self)
   }
-  return String(decoding: out, as: UTF8.self)
 }
