@@ -84,7 +84,11 @@ let package = Package(
     target("Fuzzing", ["Arguments", "Basics"]),
     program("resp-fuzz", ["Basics", "Fuzzing", "RESP"]),
     program(
-      "file-fuzz", ["Basics", "Checksums", "Fuzzing", "Journal", "Raft", "ShardMap"]),
+      "file-fuzz",
+      [
+        "Basics", "Checksums", "Fuzzing", "Journal", "RESP", "Raft", "RedisCommands", "Sessions",
+        "ShardCtrler", "ShardKV", "ShardKVServer", "ShardMap",
+      ]),
 
     tests(
       "ShardKVServerTests",
@@ -121,7 +125,9 @@ let package = Package(
         "Balancing", "Basics", "Checksums", "Clerk", "RESP", "Raft", "Sessions", "ShardKVServer",
         "ShardMap", "Simulation", "Wire",
       ]),
-    tests("JournalTests", ["Basics", "Checksums", "ShardMap", "Raft", "Journal", "Simulation"]),
+    tests(
+      "JournalTests",
+      ["Basics", "Checksums", "ShardMap", "Raft", "Journal", "Simulation", "file-fuzz"]),
     tests("CLITests", ["shardkv-cli", "Arguments", "Basics", "Clerk", "ShardMap", "Wire", "Raft"]),
   ]
 )

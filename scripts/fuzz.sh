@@ -16,10 +16,12 @@ ends it with 3, a trap with its signal.
           stranger, by a client that is known, and with limits that short inputs reach: the same must
           come of it, the same error and the same bytes must be left, and what is allocated must be
           bounded by what came
-  files   file-fuzz: data folders with damaged, missing, moved and foreign files, half of them with
-          checksums that were made right again. What recovery reads must have been written once, must
-          be the same after its repairs, and must bear another entry; what is allocated must be
-          bounded by what is there
+  files   file-fuzz: one input of eight is a data folder with damaged, missing, moved and foreign
+          files, half of them with checksums that were made right again. What recovery reads must
+          have been written once, must be the same after its repairs, and must bear another entry and
+          a node; 'journal inspect' must find what recovery finds. The others are entries, chunks,
+          snapshots, memberships, and work and results of other nodes: what is taken must be written
+          and read again as the same. What is allocated must be bounded by what came
 
 SHARDKV_FUZZ_BUILD is the folder of the build (default .build-asan).
 HELP

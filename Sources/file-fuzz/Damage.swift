@@ -13,7 +13,7 @@ enum Damage {
         var bytes = folder[name] ?? []
         // In turn, so that the bytes are not copied for each change.
         folder[name] = []
-        change(&bytes, as: folder, &random)
+        change(&bytes, with: folder[random.element(of: folder.names)] ?? [], &random)
         folder[name] = bytes
       }
     }
@@ -36,8 +36,9 @@ enum Damage {
   private static func otherName(_ random: inout SeededGenerator) -> String {
     let number = String(random.next(in: 0...9))
     let zeros = String(repeating: "0", count: 15)
-    switch random.next(in: 0..<8) {
+    switch random.next(in: 0..<9) {
     case 0: return "identity"
+    case 8: return "discard"
     case 1: return "identity.tmp"
     case 2: return "snap-\(zeros)\(number)-\(zeros)1"
     case 3: return "snap-\(zeros)\(number)-\(zeros)1.tmp"
@@ -48,8 +49,9 @@ enum Damage {
     }
   }
 
-  private static func change(
-    _ bytes: inout [UInt8], as folder: FolderBytes, _ random: inout SeededGenerator
+  /// Changes bytes at one place; `other` are bytes that may stray into them.
+  static func change(
+    _ bytes: inout [UInt8], with other: [UInt8], _ random: inout SeededGenerator
   ) {
     guard !bytes.isEmpty else { return bytes = random.bytes(random.next(in: 0...40)) }
     // Most of a file may be zeros that nothing was written over.
@@ -63,7 +65,7 @@ enum Damage {
     case 4: bytes.removeSubrange(place...)
     case 5: bytes += random.chance(0.5) ? random.bytes(length) : [UInt8](repeating: 0, count: 600)
     case 6: bytes.overwrite(number(&random), at: place & ~3)
-    case 7: moveSector(in: &bytes, from: folder[random.element(of: folder.names)] ?? [], &random)
+    case 7: moveSector(in: &bytes, from: other, &random)
     default: clearSectors(of: &bytes, used, &random)
     }
   }

@@ -46,7 +46,7 @@ struct FolderBytes: Equatable {
     }
   }
 
-  private static let fileBytesMax = 1 << 20
+  static let fileBytesMax = 256 << 10
 
   private func missing(_ call: String, _ name: String) -> Finding {
     Finding(description: "\(call): \(name) is not there, or would be too large")

@@ -2,6 +2,8 @@ import Basics
 import Fuzzing
 import Journal
 import Raft
+import ShardKVServer
+import ShardMap
 
 /// Damages folders and reads them. What is read must be bounded by what is there, must have been
 /// written once, and must be the same after the repairs; a refusal says why.
@@ -48,6 +50,7 @@ struct FolderFuzzer: InputPlayer {
   mutating func play(_ number: Int) throws(Finding) {
     var random = Self.generator(seed: seed, number: number)
     let (life, folder, isSealed) = input(&random)
+    if random.chance(0.3) { try inspect(folder) }
     let before = MemoryGauge.shared?.allocatedBytes ?? 0
     let found: Recovery
     do throws(RecoveryError) {
@@ -59,7 +62,8 @@ struct FolderFuzzer: InputPlayer {
       }
       return
     }
-    try measure(before, folder)
+    let zeros = Self.zeros(found.repairs)
+    try measure(before, folder, zeros)
     if !isSealed {
       for entry in found.state.entries where !life.entries.contains(entry) {
         throw Finding(description: "entry \(entry.id) was never written")
@@ -67,11 +71,88 @@ struct FolderFuzzer: InputPlayer {
     }
     try readSnapshot(found, folder)
     count(found)
-    try goOn(found, folder)
+    if random.chance(0.1) { try start(found, folder) }
+    if zeros > FolderBytes.fileBytesMax {
+      counts[12] += 1
+    } else {
+      try goOn(found, folder)
+    }
+  }
+
+  /// Whoever looks at a folder finds what recovery finds; every snapshot and record can be shown.
+  private mutating func inspect(_ folder: FolderBytes) throws(Finding) {
+    let before = MemoryGauge.shared?.allocatedBytes ?? 0
+    guard let report = try? JournalReport(folder.reader, settings: Life.settings) else {
+      counts[17] += 1
+      return
+    }
+    try measure(before, folder, 0)
+    switch report.outlook {
+    case .refused:
+      guard !report.findings.isEmpty || !report.unreadable.isEmpty else {
+        throw Finding(description: "a folder is refused in which nothing is wrong")
+      }
+    case .starts(let start):
+      let isCut = start.notes.contains { $0.contains("neither votes nor counts") }
+      let isOrdered = report.others.contains { $0.kind == .discard }
+      guard !isCut || isOrdered || !report.findings.isEmpty else {
+        throw Finding(description: "a log is cut in which nothing is wrong")
+      }
+    }
+    counts[report.findings.isEmpty ? 15 : 16] += 1
+    for segment in report.segments {
+      let file = FolderReader.File(name: segment.name, size: segment.size)
+      guard segment.problem == nil, var records = try? RecordStream(folder.reader, file) else {
+        continue
+      }
+      var entries = 0
+      while let record = try? records.next() {
+        if record.type == "entry", record.offset < segment.usedBytes { entries += 1 }
+      }
+      guard entries == segment.entries else {
+        throw Finding(description: "\(segment.name) has \(segment.entries) entries, not \(entries)")
+      }
+    }
+    for snapshot in report.snapshots where snapshot.problem == nil {
+      let isRestored = (try? SnapshotContents(snapshot, folder.reader)) != nil
+      counts[isRestored ? 18 : 19] += 1
+    }
+  }
+
+  /// A node may begin from what was recovered, or refuses the state in its snapshot.
+  private mutating func start(_ found: Recovery, _ folder: FolderBytes) throws(Finding) {
+    var now = Moment(monotonic: 1 << 40, wall: 1 << 40)
+    do throws(NodeRecoveryError) {
+      if found.identity.group == .none {
+        var node = try Node<ControllerService>(
+          recovery: found, folder: folder.reader, settings: NodeSettings(), seed: seed, now: now)
+        turn(&node, &now)
+      } else {
+        var node = try Node<ShardGroupService>(
+          recovery: found, folder: folder.reader, settings: NodeSettings(), seed: seed, now: now)
+        turn(&node, &now)
+      }
+      counts[13] += 1
+    } catch {
+      counts[14] += 1
+      guard !error.description.isEmpty else {
+        throw Finding(description: "a refusal without words")
+      }
+    }
+  }
+
+  /// Long enough to stand for election.
+  private func turn<Service: NodeService>(_ node: inout Node<Service>, _ now: inout Moment) {
+    for _ in 0..<3 {
+      now.monotonic += 1_000 * nanosecondsPerMillisecond
+      _ = node.turn(now, [])
+    }
   }
 
   /// Repairs, and reads again; then writes, and reads again.
   private func goOn(_ found: Recovery, _ folder: FolderBytes) throws(Finding) {
+    // No writer counts so far.
+    guard found.state.trust.doubts < 1 << 62 else { return }
     var repaired = folder
     try repaired.perform(found.repairs + found.syncs)
     var again = try recovered(repaired, "after its repairs")
@@ -84,7 +165,7 @@ struct FolderFuzzer: InputPlayer {
     let last = again.state.entries.last?.id ?? again.state.snapshot?.last ?? .zero
     let highest = max(last.term, again.state.hardState.term)
     // No writer comes so far.
-    guard highest.rawValue < .max, again.journal.last.index.rawValue < .max - 1 else { return }
+    guard max(highest.rawValue, again.journal.last.index.rawValue) < 1 << 62 else { return }
     let term = highest.next
     let new = Entry(
       id: EntryID(index: again.journal.last.index.next, term: term), kind: .command, stamp: 1,
@@ -128,18 +209,34 @@ struct FolderFuzzer: InputPlayer {
     }
   }
 
-  /// What recovery keeps is made of what it read.
-  private mutating func measure(_ before: Int, _ folder: FolderBytes) throws(Finding) {
+  /// How far the repairs make a file longer: a header may tell of more than the disk has.
+  private static func zeros(_ repairs: [FileEffect]) -> Int {
+    repairs.reduce(0) { end, effect in
+      guard case .write(_, let offset, let bytes) = effect else { return end }
+      return max(end, Int(clamping: offset) + bytes.count)
+    }
+  }
+
+  /// What recovery keeps is made of what it read, but for zeros to be written.
+  private mutating func measure(
+    _ before: Int, _ folder: FolderBytes, _ zeros: Int
+  ) throws(Finding) {
     guard let gauge = MemoryGauge.shared else { return }
     let allocated = gauge.allocatedBytes - before
-    worstShare = max(worstShare, Double(allocated) / Double(max(1_024, folder.byteCount)))
-    guard allocated <= Self.allocatedBytesMax + Self.allocatedShareMax * folder.byteCount else {
+    let isLonger = zeros > folder.byteCount
+    if !isLonger {
+      worstShare = max(worstShare, Double(allocated) / Double(max(1_024, folder.byteCount)))
+    }
+    let most = Self.allocatedBytesMax + (isLonger ? Self.zerosBytesMax : 0)
+    guard allocated <= most + Self.allocatedShareMax * folder.byteCount else {
       throw Finding(description: "\(allocated) bytes are allocated for \(folder.byteCount)")
     }
   }
 
   private static let allocatedBytesMax = 8_192
   private static let allocatedShareMax = 8
+  /// A piece of zeros that is written again and again, the last, and the orders to do so.
+  private static let zerosBytesMax = 768 << 10
 
   // What came of it.
 
@@ -147,7 +244,9 @@ struct FolderFuzzer: InputPlayer {
     "read", "with repairs", "in doubt of the last batch", "damaged", "with a snapshot",
     "refused: not initialised", "refused: initialisation interrupted", "refused: damaged",
     "refused: another's", "refused: newer format", "refused: older format",
-    "refused: unreadable",
+    "refused: unreadable", "to be made long", "began", "refused: a snapshot's state",
+    "looked at: nothing wrong", "looked at: something wrong", "looked at: no replica",
+    "looked at: a state", "looked at: no state in a snapshot",
   ]
 
   private mutating func count(_ found: Recovery) {

@@ -22,6 +22,7 @@ enum Seals {
   private static func renewRecords(_ bytes: inout [UInt8], from start: Int, salt: UInt32) {
     var place = start
     var batch = start
+    var records: UInt32 = 0
     var chain = salt
     while place + 48 <= bytes.count {
       guard word(bytes, place) == 0x52_56_4B_53 else {
@@ -30,10 +31,11 @@ enum Seals {
       }
       let length = Int(word(bytes, place + 8))
       let body = place + 48..<place + 48 + min(length, bytes.count - place - 48)
-      if bytes[place + 4] == 6, body.count == 16 {
+      if bytes[place + 4] == 6, body.count == 8 {
         put(
           CRC32C.checksum(bytes, in: batch..<place, continuing: salt), in: &bytes,
           at: body.lowerBound)
+        put(records, in: &bytes, at: body.lowerBound + 4)
       }
       put(chain, in: &bytes, at: place + 12)
       put(CRC32C.checksum(bytes, in: body, continuing: salt), in: &bytes, at: place + 40)
@@ -44,7 +46,8 @@ enum Seals {
       if !isMark { chain = checksum }
       place = (body.upperBound + 7) & ~7
       if isMark { place = body.lowerBound }
-      if isFrame { batch = place }
+      records += 1
+      if isFrame { (batch, records) = (place, 0) }
     }
   }
 

@@ -1,6 +1,6 @@
 import Fuzzing
 import Glibc
 
-// Damaged and made-up files for what reads data folders; scripts/fuzz.sh builds and runs it.
+// Damaged and made-up bytes for what reads data folders; scripts/fuzz.sh builds and runs it.
 
-exit(FuzzProgram<FolderFuzzer>.main())
+exit(FuzzProgram<FileFuzzer>.main())

@@ -69,6 +69,11 @@ package struct KeyspaceQuestion: Hashable, Sendable {
   package var topic: Topic
   /// The numbers of the shards; all of them are to be served where this is asked.
   package var shards: Range<Int>
+
+  package init(topic: Topic, shards: Range<Int>) {
+    self.topic = topic
+    self.shards = shards
+  }
 }
 
 /// What came of it.
