@@ -1,5 +1,7 @@
+import Basics
+
 /// What the journal wants done to its folder, in order. A failed effect stops the node; none is
-/// retried.
+/// tried again but for ``FileBatch/rest(withoutRoomAt:)``.
 package enum FileEffect: Hashable, Sendable {
   /// Makes an empty file; it must not exist.
   case create(String)
@@ -23,6 +25,25 @@ package struct FileBatch: Hashable, Sendable {
     self.number = number
     self.effects = effects
   }
+
+  /// What is left to do when the disk had no room for the effect at `position`: the making of a
+  /// file that nobody knows of yet begins again, ``pauseNanoseconds`` later, and all behind it too.
+  /// To its node the disk is as slow as that. `nil` if the effect cannot be done later: where bytes
+  /// of the log are written there is room, whoever else fills the disk.
+  package func rest(withoutRoomAt position: Int) -> FileBatch? {
+    let name: String
+    switch effects[position] {
+    case .create(let created): name = created
+    case .write(let written, _, _): name = written
+    default: return nil
+    }
+    guard let start = effects[...position].lastIndex(of: .create(name)) else { return nil }
+    let removal: [FileEffect] = start < position ? [.remove(name)] : []
+    return FileBatch(number: number, effects: removal + effects[start...])
+  }
+
+  /// How long to wait for room.
+  package static let pauseNanoseconds: UInt64 = 100 * nanosecondsPerMillisecond
 }
 
 /// Bytes to read from a file of the journal's folder.

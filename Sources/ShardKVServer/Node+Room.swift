@@ -24,6 +24,7 @@ extension Node {
     raft.isRefusingAppends = room.level == .out
     noteGroupRoom()
     if let event = room.event(after: before, settings) { effects.events.append(event) }
+    if before != .enough, room.level == .enough { disk.foundRoom(now.monotonic) }
   }
 
   /// Looks whether a quorum of disks has room, and for somebody else to lead where it is only this

@@ -83,6 +83,14 @@ struct NodeDisk: Sendable {
     heldReply = nil
   }
 
+  /// What had no room may be tried again at once.
+  mutating func foundRoom(_ now: UInt64) {
+    failures = 0
+    retryAt = min(retryAt, now)
+    nextSpareAt = min(nextSpareAt, now)
+    receiveAgainAt = receiveAgainAt.map { min($0, now) }
+  }
+
   mutating func hold(_ messages: [Message]) { waiting += messages }
 
   /// Messages that wait for nothing: all that was appended is durable.

@@ -1,5 +1,6 @@
 import Basics
 import EventLoop
+import Glibc
 import Journal
 
 /// Threads that do what the loop must not wait for, each with descriptors of its own. Only values
@@ -19,7 +20,7 @@ package enum StorageThread {
         while true {
           batches.wakeup.wait()
           for batch in batches.takeAll() {
-            try folder.perform(batch.effects)
+            try perform(batch, in: folder)
             done(batch.number)
           }
         }
@@ -29,13 +30,33 @@ package enum StorageThread {
     }
   }
 
-  /// Does what a ``BackgroundWorker`` decides on its orders.
+  private static func perform(_ batch: FileBatch, in folder: Folder) throws(StorageError) {
+    var batch = batch
+    var position = 0
+    while position < batch.effects.count {
+      do throws(StorageError) {
+        try folder.perform(batch.effects[position])
+        position += 1
+      } catch {
+        guard error.isForLackOfRoom, let rest = batch.rest(withoutRoomAt: position) else {
+          throw error
+        }
+        (batch, position) = (rest, 0)
+        usleep(UInt32(FileBatch.pauseNanoseconds / 1_000))
+      }
+    }
+  }
+
+  /// Does what a ``BackgroundWorker`` decides on its orders, with less of the processors than the
+  /// other threads where they are short: nobody's request waits for it.
   package static func startBackground(
     _ path: String, orders: Mailbox<BackgroundOrder>, worker: BackgroundWorker = BackgroundWorker(),
     done: @escaping @Sendable (BackgroundResult) -> Void,
     failed: @escaping @Sendable (StorageError) -> Void
   ) {
     startThread {
+      // Of a thread, not of the process, on Linux (setpriority(2), "C library/kernel differences").
+      setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, backgroundNice)
       do throws(StorageError) {
         var host = BackgroundHost(folder: try Folder(besides: path), worker: worker)
         while true {
@@ -48,6 +69,9 @@ package enum StorageThread {
     }
   }
 }
+
+/// How much the background stands back; 0 is usual, 19 the most.
+private let backgroundNice: Int32 = 10
 
 /// A worker on a real folder.
 private struct BackgroundHost {

@@ -2,6 +2,8 @@
 package struct DiskCounters: Sendable {
   /// Processes that ended, or could not start, for lack of room.
   package var fullStops = 0
+  /// Threads of a journal that waited for room for a file.
+  package var waitsForRoom = 0
   package var backgroundStalls = 0
   /// Disks whose bytes changed by themselves, and how many of them were refused for it.
   package var damages = 0

@@ -82,7 +82,9 @@ package struct SimulatedDisk: Sendable {
   package mutating func execute(
     _ effect: FileEffect, covering covered: UInt64 = .max
   ) throws(Refusal) {
-    if let capacity { try refuseGrowth(effect, beyond: capacity) }
+    guard hasRoom(for: effect) else {
+      throw Refusal(description: "no space left on the disk", isForLackOfRoom: true)
+    }
     switch effect {
     case .create(let name):
       guard names[name] == nil else { throw Refusal(description: "create \(name): it exists") }
@@ -119,18 +121,18 @@ package struct SimulatedDisk: Sendable {
     }
   }
 
-  private func refuseGrowth(_ effect: FileEffect, beyond capacity: Int) throws(Refusal) {
+  /// Whether an effect can be carried out as far as room goes.
+  func hasRoom(for effect: FileEffect) -> Bool {
+    guard let capacity else { return true }
     let room = max(0, capacity - totalBytes)
-    let isTooMuch: Bool
-    switch effect {
+    return switch effect {
     // The new name takes some, too.
-    case .create: isTooMuch = room == 0
+    case .create: room > 0
     case .write(let name, let offset, let bytes):
-      isTooMuch = growth(of: name, to: Int(clamping: offset) + bytes.count) > room
-    case .truncate(let name, let size): isTooMuch = growth(of: name, to: Int(clamping: size)) > room
-    case .sync, .rename, .remove, .syncFolder: isTooMuch = false
+      growth(of: name, to: Int(clamping: offset) + bytes.count) <= room
+    case .truncate(let name, let size): growth(of: name, to: Int(clamping: size)) <= room
+    case .sync, .rename, .remove, .syncFolder: true
     }
-    if isTooMuch { throw Refusal(description: "no space left on the disk", isForLackOfRoom: true) }
   }
 
   private func growth(of name: String, to size: Int) -> Int {

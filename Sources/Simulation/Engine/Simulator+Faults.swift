@@ -38,6 +38,25 @@ extension Simulator {
     after(100 * nanosecondsPerMillisecond) { [unowned self] in wake(host) }
   }
 
+  /// The disk takes in a part of what it has no room for.
+  func writePart(of effect: FileEffect, on host: SimulatedHost) {
+    guard case .write(_, _, let bytes) = effect else { return }
+    host.disk.writePart(of: effect, bytes: generator.next(in: 0...bytes.count))
+  }
+
+  /// The thread of the journal waits for room.
+  func awaitRoom(_ host: SimulatedHost, _ batch: FileBatch, at position: Int) {
+    writePart(of: batch.effects[position], on: host)
+    guard let rest = batch.rest(withoutRoomAt: position) else {
+      return fail(
+        .wrongResult, "\(host.name) has no room for its log: \(batch.effects[position])")
+    }
+    diskCounters.waitsForRoom += 1
+    trace("\(host.name) waits for room on its disk")
+    host.sync = rest
+    endSync(of: host, at: now + FileBatch.pauseNanoseconds)
+  }
+
   private func noteDamage(_ host: SimulatedHost) {
     host.isDamaged = true
     host.doubtsBeforeDamage = host.doubts

@@ -247,9 +247,7 @@ package final class Simulator {
       return true
     } catch  where error.isForLackOfRoom {
       diskCounters.fullStops += 1
-      if case .write(_, _, let bytes) = effect {
-        host.disk.writePart(of: effect, bytes: generator.next(in: 0...bytes.count))
-      }
+      writePart(of: effect, on: host)
       trace("\(host.name) finds its disk full")
       crash(host, losesUnsynced: false, silently: false)
     } catch {
@@ -275,15 +273,24 @@ package final class Simulator {
         if host.incarnation == incarnation { powerCutInSync?(host) }
       }
     }
-    queue.add(
-      .synced(host: host.index, incarnation: host.incarnation), at: now + UInt64(duration))
+    endSync(of: host, at: now + UInt64(duration))
+  }
+
+  func endSync(of host: SimulatedHost, at time: UInt64) {
+    queue.add(.synced(host: host.index, incarnation: host.incarnation), at: time)
   }
 
   private func finishSync(_ host: SimulatedHost) {
     guard let sync = host.sync else { return }
     if host.failsNextSync { return failSync(of: host) }
+    for (position, effect) in sync.effects.enumerated() {
+      if host.disk.hasRoom(for: effect) || !syncsInThread {
+        guard execute(effect, on: host) else { return }
+      } else {
+        return awaitRoom(host, sync, at: position)
+      }
+    }
     host.sync = nil
-    for effect in sync.effects { guard execute(effect, on: host) else { return } }
     host.inbox.append(.synced(sync.number))
     scheduleTurn(host)
   }

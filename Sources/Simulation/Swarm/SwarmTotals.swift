@@ -59,7 +59,8 @@ package struct SwarmTotals: Sendable {
       ("corruptedFrames", \.network.corrupted), ("splitDeliveries", \.network.split),
       ("cutOffDeliveries", \.network.cutOff), ("linkGraphs", \.faults.graphs),
       ("flappingLinks", \.faults.flaps), ("driftingClocks", \.faults.drifts),
-      ("fullDiskStops", \.disks.fullStops), ("backgroundStalls", \.disks.backgroundStalls),
+      ("fullDiskStops", \.disks.fullStops), ("waitsForRoom", \.disks.waitsForRoom),
+      ("backgroundStalls", \.disks.backgroundStalls),
       ("damagedDisks", \.disks.damages), ("refusedDisks", \.disks.refusals),
       ("healedCores", \.cores), ("repeatedChunks", \.repeatedChunks),
     ] + memberFields
