@@ -44,8 +44,13 @@ enum FileNames {
   /// A segment that is not used yet: an old one, or one that was written ahead.
   static func spare(of segment: UInt64) -> String { spare(segment << 1) }
 
-  /// One that was written ahead for a segment: never the name of one that was that segment.
-  static func spare(for segment: UInt64) -> String { spare(segment << 1 | 1) }
+  /// One that was written ahead, by its own count: never the name of one that was a segment.
+  static func spare(made number: UInt64) -> String { spare(number << 1 | 1) }
+
+  /// The count in a name that ``spare(made:)`` makes; `nil` for every other name.
+  static func spareMade(_ name: String) -> UInt64? {
+    spareNumber(name).flatMap { $0 & 1 == 1 ? $0 >> 1 : nil }
+  }
 
   private static func spare(_ number: UInt64) -> String { "spare-\(hexadecimal(number))" }
 

@@ -36,6 +36,7 @@ extension Journal {
     var repairs = identityRepairs + found.repairs
     var notes = [identityNote].compactMap(\.self) + found.notes
     journal.spares = spares(folder, settings, &repairs)
+    journal.lastSpareMade = folder.files.compactMap { FileNames.spareMade($0.name) }.max() ?? 0
     if let cut = found.cut {
       let newest = folder.files.compactMap { FileNames.segmentNumber($0.name) }.max() ?? 0
       journal.trust.doubts = max(found.doubtsSeen, log.trust.doubts)

@@ -26,7 +26,7 @@ extension Journal {
     guard spares.isEmpty, waitingRemovals.isEmpty, removals.isEmpty, rotation.isEmpty,
       newest.used > settings.segmentBytes / 2
     else { return nil }
-    return FileNames.spare(for: newest.id + 1)
+    return FileNames.spare(made: lastSpareMade + 1)
   }
 
   /// Writes a spare full of zeros. After a crash it is there as a whole or not at all.
@@ -46,6 +46,7 @@ extension Journal {
 
   /// The spare was made.
   package mutating func add(spare: String) {
+    lastSpareMade = max(lastSpareMade, FileNames.spareMade(spare) ?? 0)
     if !spares.contains(spare) { spares.append(spare) }
   }
 }

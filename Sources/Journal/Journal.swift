@@ -43,6 +43,9 @@ package struct Journal: Sendable {
   package internal(set) var trust: Trust
   /// Files that become segments without asking the file system for room; at most ``sparesMax``.
   var spares: [String] = []
+  /// The count of the last spare that was written ahead. A name does not come twice while a segment
+  /// that is to be made of the file before may still wait.
+  var lastSpareMade: UInt64 = 0
   /// The next batch begins a new segment, however much room there is in this one.
   var leavesSegment = false
   /// Makes the segment that the buffer goes to and seals the one before.

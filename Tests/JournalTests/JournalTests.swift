@@ -118,6 +118,28 @@ import Testing
     #expect(try disk.recovered().state.trust == Trust())
   }
 
+  /// A spare that an earlier life made is being turned into a segment while the next one is made.
+  @Test func aSpareHasANameOfItsOwn() throws {
+    var disk = try SimulatedDisk.formatted()
+    var journal = try disk.recovered().journal
+    journal.append(hardState: nil, entries: [entry(1, term: 1, bytes: 1_200)])
+    try disk.flush(&journal)
+    let first = try #require(journal.wantedSpare)
+    try disk.perform(Journal.makeSpare(first, smallSegments))
+
+    journal = try disk.recovered().journal
+    journal.append(hardState: nil, entries: [entry(2, term: 1, bytes: 1_200)])
+    let (writes, syncs) = journal.flush()
+    let second = try #require(journal.wantedSpare)
+    #expect(second != first)
+    try disk.perform(Journal.makeSpare(second, smallSegments))
+    journal.add(spare: second)
+    try disk.perform(writes + syncs)
+    journal.append(hardState: nil, entries: [entry(3, term: 1, bytes: 1_200)])
+    try disk.flush(&journal)
+    #expect(try disk.recovered().state.entries.count == 3)
+  }
+
   /// What waits for a sync under way is more than the segment has room for, and the disk is full:
   /// no file may become longer.
   @Test func whatWaitsMakesNoSegmentLonger() throws {

@@ -122,7 +122,7 @@ package struct SimulatedDisk: Sendable {
   }
 
   /// Whether an effect can be carried out as far as room goes.
-  func hasRoom(for effect: FileEffect) -> Bool {
+  package func hasRoom(for effect: FileEffect) -> Bool {
     guard let capacity else { return true }
     let room = max(0, capacity - totalBytes)
     return switch effect {

@@ -24,6 +24,8 @@ package final class SimulatedHost {
   @exclusivity(unchecked) var toldSpace: DiskSpace?
   /// The next sync takes at least so many nanoseconds.
   package var syncStall = 0
+  /// When the last sync ends that was held up like that.
+  @exclusivity(unchecked) package internal(set) var stallEnds: UInt64 = 0
   /// The next sync fails, and with it the process.
   package var failsNextSync = false
 

@@ -265,6 +265,7 @@ package final class Simulator {
   private func startSync(_ sync: FileBatch, on host: SimulatedHost) {
     host.sync = sync
     let duration = max(generator.next(in: timing.sync), host.syncStall)
+    if host.syncStall > 0 { host.stallEnds = now + UInt64(duration) }
     host.syncStall = 0
     if host.losesPowerInNextSync {
       host.losesPowerInNextSync = false

@@ -20,7 +20,9 @@ final class SwarmClient {
   private var written = 0
   /// The last value it saw of a key: a good guess for compare-and-set.
   private var seen: [[UInt8]: [UInt8]] = [:]
-  private(set) var isBusy = false
+  /// The operation under way.
+  private var open: (operation: RegisterOperation, key: [UInt8])?
+  var isBusy: Bool { open != nil }
   var isStopping = false
 
   /// Nanoseconds that a client waits for an operation while anything may fail.
@@ -72,15 +74,22 @@ final class SwarmClient {
     _ input: RegisterOperation.Input, key: [UInt8], timeout: UInt64,
     then: @escaping (ClerkOutcome) -> Void
   ) {
-    isBusy = true
     let call = cluster.simulator.now
+    open = (RegisterOperation(client: number, call: call, input: input), key)
     let operation = input.clerkOperation(key: key, anywhere: number <= options.anywhereClients)
     cluster.submit(operation, by: client, timeout: timeout) {
       [unowned self] outcome in
-      isBusy = false
+      open = nil
       note(outcome, of: input, key: key, since: call)
       then(outcome)
     }
+  }
+
+  /// Nobody waits for the operation under way any more: whether it happened stays unknown.
+  func giveUp() {
+    guard let open else { return }
+    notes.unknown += 1
+    notes.history.add(open.operation, key: open.key)
   }
 
   private func note(

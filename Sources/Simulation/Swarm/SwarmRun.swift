@@ -122,6 +122,7 @@ package final class SwarmRun {
     if cluster.plan.groups.indices.contains(where: cluster.isStuck) {
       simulator.trace("a group lacks a voter for good, and another is in doubt")
       stuck += 1
+      for client in clients { client.giveUp() }
       return
     }
     if options.healsCore {
@@ -168,6 +169,9 @@ package final class SwarmRun {
       cluster.disagreement(among: cluster.plan.groups.dropFirst().map(\.id)) == nil
     }
     if simulator.failure == nil { workEverywhere("a cluster that has changed") }
+    // A leader whose disk stands still from before hands over.
+    let stall = simulator.hosts.map(\.stallEnds).max() ?? 0
+    if stall > simulator.now { simulator.run(until: stall + 1_000_000_000) }
     let before = cluster.leaderships
     simulator.run(until: simulator.now + 4_000_000_000)
     if simulator.failure == nil, cluster.leaderships != before {
