@@ -76,6 +76,7 @@ struct LogRecovery {
     note(log.lastTerm)
     dead += superfluous + segments.map(\.name)
     superfluous = []
+    repairs = []
     segments = []
     chain = 0
     lastBatch = nil
