@@ -1,8 +1,8 @@
-"""A bit changes in the memory of a replica that runs: the replica must find that its state is not that
-of its group, say so, serve no more, and come back with everything right, as the same process.
+"""A bit changes in the memory of a replica that runs: the replica must find that its state is not
+that of its group, say so, serve no more, and come back with everything right, as the same process.
 
-The value is changed wherever it stands in that process, so that no buffer hides the change. Rounds go by
-turns to a follower and to the leader.
+The value is changed wherever it stands in that process, so that no buffer hides the change. Rounds
+go by turns to a follower and to the leader.
 """
 
 import os
@@ -148,5 +148,5 @@ def work(place, count, base):
     place.progress(number, count)
   found, back = sorted(town.found), sorted(town.back)
   return (f"{count} flipped bits found after {found[-1]:.1f} s at most, in the middle "
-          f"{found[count // 2]:.1f} s; rebuilt and compared again {back[-1]:.1f} s later at most, in "
-          f"the middle {back[count // 2]:.1f} s; {town.writers.end()}")
+          f"{found[count // 2]:.1f} s; rebuilt and compared again {back[-1]:.1f} s later at most, "
+          f"in the middle {back[count // 2]:.1f} s; {town.writers.end()}")
