@@ -1,5 +1,6 @@
 // System calls that the Glibc module does not show.
 #pragma once
+#include <malloc.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>

@@ -31,11 +31,11 @@ func serve(_ command: ParsedCommand) throws {
   let syncsInThread = try command.choice("sync", of: ["loop", "thread"]) != "loop"
   do throws(Failure) {
     if identity.group == .none {
-      let node = try node(of: ControllerService.self, recovery, folder, settings)
+      let node = try node(of: ControllerService.self, consume recovery, folder, settings)
       let storage = ServerStorage(folder, syncsInThread: syncsInThread, log)
       try run(Server(node: node, loop: loop, storage: storage, log: log), address)
     } else {
-      let node = try node(of: ShardGroupService.self, recovery, folder, settings)
+      let node = try node(of: ShardGroupService.self, consume recovery, folder, settings)
       let storage = ServerStorage(folder, syncsInThread: syncsInThread, log)
       try run(Server(node: node, loop: loop, storage: storage, log: log), address)
     }
@@ -51,6 +51,8 @@ func serve(_ command: ParsedCommand) throws {
 private func run<Service: NodeService>(
   _ server: consuming Server<Service>, _ address: String
 ) throws(Failure) {
+  // What recovery read took as much as the log and is free now, but nobody else's yet.
+  giveFreeMemoryBack()
   Log.put("ready \(address)\n", on: STDOUT_FILENO)
   let stop = try inputOutput { () throws(StorageError) in try server.run() }
   switch stop {
@@ -61,8 +63,10 @@ private func run<Service: NodeService>(
   }
 }
 
+/// Takes the recovery with it: else the log that was read is kept as long as the process runs.
 private func node<Service: NodeService>(
-  of service: Service.Type, _ recovery: Recovery, _ folder: Folder, _ settings: NodeSettings
+  of service: Service.Type, _ recovery: consuming Recovery, _ folder: Folder,
+  _ settings: NodeSettings
 ) throws(Failure) -> Node<Service> where Service.Machine: Sendable {
   do throws(NodeRecoveryError) {
     return try Node<Service>(

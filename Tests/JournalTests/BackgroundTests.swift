@@ -310,6 +310,7 @@ import Testing
   /// first, and a state that was ordered later takes its place.
   @Test func hashingGivesWayToEverythingElse() throws {
     var stage = try Stage()
+    stage.worker = BackgroundWorker(restFactor: 1)
     let pieces = (0..<8).map { (part: $0, bytes: [UInt8](repeating: 1, count: 512 << 10)) }
     stage.order(.digest(LogIndex(5), format: 1, Pieces(left: pieces)))
     var now: UInt64 = 10_000

@@ -152,7 +152,7 @@ extension ByteMap {
     change.isAtEnd = false
     var entry = view.key(place.index).takeRetainedValue()
     let isUnique = isKnownUniquelyReferenced(&entry)
-    let old = entry.header.marks
+    let old = entry.marks
     let isAlive = old.isAlive(at: change.update.now)
     let marks = change.settle(after: isAlive ? old : nil)
     change.changed.oldDeadline = old.deadline

@@ -30,7 +30,7 @@ package struct ByteMap: @unchecked Sendable {
     init(_ entry: Entry) {
       key = entry.key
       value = entry.value
-      marks = entry.header.marks
+      marks = entry.marks
     }
   }
 

@@ -1,3 +1,5 @@
+import Basics
+
 /// What is kept of a key besides its value.
 struct EntryMarks: Hashable {
   /// 1 for a new key, one more with each change.
@@ -13,13 +15,39 @@ struct EntryMarks: Hashable {
 }
 
 struct EntryHeader {
-  var marks: EntryMarks
-  var keyCount: UInt32
-  var valueCount: UInt32
+  fileprivate var version: UInt64
+  fileprivate var modified: UInt64
+  fileprivate var keyCount: UInt32
+  /// The highest bit says that there is a deadline.
+  fileprivate var valueCountAndFlag: UInt32
+
+  private static let flag: UInt32 = 1 << 31
+
+  fileprivate init(_ marks: EntryMarks, keyCount: Int, valueCount: Int) {
+    version = marks.version
+    modified = marks.modified
+    self.keyCount = UInt32(keyCount)
+    valueCountAndFlag = marks.deadline == 0 ? 0 : Self.flag
+    self.valueCount = valueCount
+  }
+
+  /// Where the key begins: behind the deadline, if there is one.
+  @inline(__always)
+  fileprivate var start: Int { Int(valueCountAndFlag >> 31) &* 8 }
+
+  @inline(__always)
+  fileprivate var valueCount: Int {
+    get { Int(valueCountAndFlag & ~Self.flag) }
+    set {
+      let count = UInt32(newValue)
+      invariant(count & Self.flag == 0, "a value of \(newValue) bytes")
+      valueCountAndFlag = valueCountAndFlag & Self.flag | count
+    }
+  }
 }
 
 /// A key, its marks and its value in one allocation; also, without a value, the bound between two
-/// nodes.
+/// nodes. Most keys have no deadline, and take no room for one: that is 16 bytes of an allocation.
 ///
 /// Changed only by a map that holds the one reference to it.
 final class Entry: ManagedBuffer<EntryHeader, UInt8> {
@@ -28,13 +56,14 @@ final class Entry: ManagedBuffer<EntryHeader, UInt8> {
     key: UnsafeRawBufferPointer, marks: EntryMarks, value: UnsafeRawBufferPointer,
     suffix: UnsafeRawBufferPointer = UnsafeRawBufferPointer(start: nil, count: 0), spare: Int = 0
   ) -> Entry {
-    let valueCount = value.count + suffix.count
-    let buffer = Entry.create(minimumCapacity: key.count + valueCount + spare) { _ in
-      EntryHeader(
-        marks: marks, keyCount: UInt32(key.count), valueCount: UInt32(valueCount))
-    }
+    let header = EntryHeader(
+      marks, keyCount: key.count, valueCount: value.count + suffix.count)
+    let count = header.start + key.count + value.count + suffix.count
+    let buffer = Entry.create(minimumCapacity: count + spare) { _ in header }
     buffer.withUnsafeMutablePointerToElements { elements in
-      let bytes = UnsafeMutableRawPointer(elements)
+      let start = UnsafeMutableRawPointer(elements)
+      if marks.deadline != 0 { start.storeBytes(of: marks.deadline, as: UInt64.self) }
+      let bytes = start + header.start
       copyBytes(key, to: bytes)
       copyBytes(value, to: bytes + key.count)
       copyBytes(suffix, to: bytes + key.count + value.count)
@@ -42,11 +71,33 @@ final class Entry: ManagedBuffer<EntryHeader, UInt8> {
     return unsafeDowncast(buffer, to: Entry.self)
   }
 
+  var marks: EntryMarks {
+    withUnsafeMutablePointers { header, elements in
+      EntryMarks(
+        version: header.pointee.version, modified: header.pointee.modified,
+        deadline: header.pointee.start == 0
+          ? 0 : UnsafeRawPointer(elements).loadUnaligned(as: UInt64.self))
+    }
+  }
+
+  /// False if there is no room for a deadline, or one that is not needed any more.
+  private func setMarks(_ marks: EntryMarks) -> Bool {
+    guard (marks.deadline != 0) == (header.start > 0) else { return false }
+    withUnsafeMutablePointers { header, elements in
+      header.pointee.version = marks.version
+      header.pointee.modified = marks.modified
+      if marks.deadline != 0 {
+        UnsafeMutableRawPointer(elements).storeBytes(of: marks.deadline, as: UInt64.self)
+      }
+    }
+    return true
+  }
+
   /// Valid while the entry lives and is not changed.
   @inline(__always)
   var key: UnsafeRawBufferPointer {
     withUnsafeMutablePointers {
-      UnsafeRawBufferPointer(start: $1, count: Int($0.pointee.keyCount))
+      UnsafeRawBufferPointer(start: $1 + $0.pointee.start, count: Int($0.pointee.keyCount))
     }
   }
 
@@ -55,32 +106,31 @@ final class Entry: ManagedBuffer<EntryHeader, UInt8> {
   var value: UnsafeRawBufferPointer {
     withUnsafeMutablePointers {
       UnsafeRawBufferPointer(
-        start: $1 + Int($0.pointee.keyCount), count: Int($0.pointee.valueCount))
+        start: $1 + $0.pointee.start + Int($0.pointee.keyCount), count: $0.pointee.valueCount)
     }
   }
 
   /// Puts another value in the place of the old one; `false` if there is not enough room, or so
   /// much that it would be wasted.
   func replaceValue(with value: UnsafeRawBufferPointer, marks: EntryMarks) -> Bool {
-    let needed = Int(header.keyCount) + value.count
+    let start = header.start + Int(header.keyCount)
+    let needed = start + value.count
     let room = capacity
-    guard needed <= room, room - needed <= 64 + needed / 2 else { return false }
+    guard needed <= room, room - needed <= 64 + needed / 2, setMarks(marks) else { return false }
     withUnsafeMutablePointers { header, elements in
-      copyBytes(value, to: UnsafeMutableRawPointer(elements + Int(header.pointee.keyCount)))
-      header.pointee.valueCount = UInt32(value.count)
-      header.pointee.marks = marks
+      copyBytes(value, to: UnsafeMutableRawPointer(elements + start))
+      header.pointee.valueCount = value.count
     }
     return true
   }
 
   /// Puts more bytes behind the value; `false` if there is not enough room.
   func appendValue(_ suffix: UnsafeRawBufferPointer, marks: EntryMarks) -> Bool {
-    let used = Int(header.keyCount) + Int(header.valueCount)
-    guard used + suffix.count <= capacity else { return false }
+    let used = header.start + Int(header.keyCount) + header.valueCount
+    guard used + suffix.count <= capacity, setMarks(marks) else { return false }
     withUnsafeMutablePointers { header, elements in
       copyBytes(suffix, to: UnsafeMutableRawPointer(elements + used))
-      header.pointee.valueCount += UInt32(suffix.count)
-      header.pointee.marks = marks
+      header.pointee.valueCount += suffix.count
     }
     return true
   }

@@ -67,6 +67,12 @@ extension SimulatedCluster {
     return simulator.now < ended + (isHeldUp ? 15_000_000_000 : 500_000_000)
   }
 
+  /// Whether a change that nobody waits for any more may still be made: a node that did not lead
+  /// keeps it until somebody does.
+  func mayStillChange(_ group: Int) -> Bool {
+    changeLostAt[group].map { simulator.now < $0 + 15_000_000_000 } ?? false
+  }
+
   /// Whether a replica that is down may lose its disk, without anything that was acknowledged being
   /// lost with it, and without replicas that know nothing of it making a quorum.
   ///

@@ -58,6 +58,8 @@ package final class SimulatedCluster {
   /// end.
   var changesOpen: [Int: Int] = [:]
   var changeEndedAt: [Int: UInt64] = [:]
+  /// When an operator last gave up waiting for a change that may still be made.
+  var changeLostAt: [Int: UInt64] = [:]
   /// The group that serves each shard, as far as that group's furthest replica has applied.
   private var server: [GroupID]
   private var commitsSeen = 0

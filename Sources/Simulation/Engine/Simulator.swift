@@ -241,7 +241,7 @@ package final class Simulator {
 
   /// False if the process ended of it, as of every error of its disk.
   @discardableResult
-  private func execute(_ effect: FileEffect, on host: SimulatedHost) -> Bool {
+  func execute(_ effect: FileEffect, on host: SimulatedHost) -> Bool {
     do {
       try host.disk.execute(effect)
       return true

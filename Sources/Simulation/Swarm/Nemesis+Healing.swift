@@ -29,7 +29,8 @@ extension Nemesis {
         continue
       }
       if options.changesMembers {
-        for host in coreOfMembers(group, isChanging) { isInCore[host] = true }
+        let mayChange = isChanging || cluster.mayStillChange(group)
+        for host in coreOfMembers(group, mayChange) { isInCore[host] = true }
         continue
       }
       let count = cluster.plan.groups[group].members.count

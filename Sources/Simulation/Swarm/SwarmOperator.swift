@@ -251,6 +251,9 @@ final class SwarmOperator {
       timeout: 2_000_000_000
     ) { [unowned self] outcome in
       cluster.changeEndedAt[group] = now
+      if case .failed(let error) = outcome, error.code == .outcomeUnknown {
+        cluster.changeLostAt[group] = now
+      }
       cluster.changesOpen[group, default: 0] -= 1
       then(outcome)
     }
