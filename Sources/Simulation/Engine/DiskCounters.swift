@@ -7,6 +7,8 @@ package struct DiskCounters: Sendable {
   package var backgroundStalls = 0
   /// Disks whose bytes changed by themselves, and how many of them were refused for it.
   package var damages = 0
+  package var flippedBits = 0
+  package var cutOffFiles = 0
   package var refusals = 0
   /// Folders that were lost, and how often a process with a new one or none was refused.
   package var wipes = 0

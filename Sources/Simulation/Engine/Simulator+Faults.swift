@@ -23,9 +23,12 @@ extension Simulator {
     let count = host.disk.contents(of: name)?.count ?? 0
     if generator.chance(0.2) {
       host.disk.cutOff(name, at: generator.next(in: 0..<count))
+      diskCounters.cutOffFiles += 1
       return
     }
-    for _ in 0..<generator.next(in: 1...4) {
+    let flips = generator.next(in: 1...4)
+    diskCounters.flippedBits += flips
+    for _ in 0..<flips {
       host.disk.flipBit(of: name, at: generator.next(in: 0..<8 * count))
     }
   }

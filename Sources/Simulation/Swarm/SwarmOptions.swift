@@ -283,7 +283,7 @@ package struct SwarmOptions: Sendable {
     syncFailurePause = pause(&generator, 0.2, 5_000...20_000)
     fullDiskPause = pause(&generator, 0.25, 3_000...15_000)
     backgroundStallPause = pause(&generator, 0.25, 500...5_000)
-    damagePause = pause(&generator, 0.15, 5_000...30_000)
+    damagePause = pause(&generator, 0.2, generator.chance(0.5) ? 500...3_000 : 5_000...30_000)
     graphPause = pause(&generator, 0.3, 1_000...10_000)
     flapPause = pause(&generator, 0.3, 1_000...10_000)
     healsCore = generator.chance(0.7)

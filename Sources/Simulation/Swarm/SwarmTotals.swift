@@ -61,6 +61,7 @@ package struct SwarmTotals: Sendable {
       ("flappingLinks", \.faults.flaps), ("driftingClocks", \.faults.drifts),
       ("fullDiskStops", \.disks.fullStops), ("waitsForRoom", \.disks.waitsForRoom),
       ("backgroundStalls", \.disks.backgroundStalls),
+      ("flippedBits", \.disks.flippedBits), ("cutOffFiles", \.disks.cutOffFiles),
       ("damagedDisks", \.disks.damages), ("refusedDisks", \.disks.refusals),
       ("healedCores", \.cores), ("repeatedChunks", \.repeatedChunks),
     ] + memberFields
