@@ -45,7 +45,7 @@ package struct BackgroundWorker: Sendable {
     var created: [String] = []
   }
 
-  package init(restFactor: Double = 0.5) { self.restFactor = restFactor }
+  package init(restFactor: Double = 0.1) { self.restFactor = restFactor }
 
   /// Takes orders, between two steps.
   package mutating func take(_ orders: [BackgroundOrder], now: UInt64) {

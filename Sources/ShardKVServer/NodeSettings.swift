@@ -13,7 +13,7 @@ package struct NodeSettings: Sendable {
   /// A snapshot is begun when the journal after the last one holds at least this many bytes…
   package var snapshotBytes: UInt64 = 16 << 20
   /// …and at least this many times the size of the newest snapshot.
-  package var snapshotFactor = 0.25
+  package var snapshotFactor = 0.2
   /// The older of two snapshots, and the log that only it needs, goes when the folder would have
   /// more than this many times the size of the newest…
   package var folderFactor = 2.25

@@ -136,7 +136,7 @@ private let runFlags = [
       + "a read may miss writes."),
   Flag(
     "snapshot-bytes", value: "N", default: "16777216",
-    help: "Bytes of journal after which a snapshot is made, if they are at least a quarter of the "
+    help: "Bytes of journal after which a snapshot is made, if they are at least a fifth of the "
       + "last one."),
   Flag(
     "sync", value: "WHERE", default: "thread",
