@@ -102,6 +102,8 @@ struct LogRecovery {
       } catch {
         guard case .damaged(let reason) = error else { throw RecoveryError(error, file.name) }
         if reason.isEmpty { throw .foreign(file: file.name) }
+        // Each doubt made a segment, so that a header that cannot be read told of fewer than that.
+        doubtsSeen = max(doubtsSeen, max(FileNames.segmentID(file.name) ?? 1, 1) - 1)
         dead.append(file.name)
         cut = Cut(cause: .damage, file: file.name, offset: 0, reason: reason)
       }
