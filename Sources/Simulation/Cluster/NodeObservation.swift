@@ -75,3 +75,10 @@ package final class NodeObservation: Sendable {
     messagesReceived = node.counters.messagesReceived
   }
 }
+
+extension NodeObservation: CustomStringConvertible {
+  package var description: String {
+    "\(role) of term \(term) with log \(firstIndex)...\(lastIndex), commit \(commitIndex), "
+      + "applied \(appliedIndex), configuration \(configuration)"
+  }
+}
