@@ -90,6 +90,11 @@ package final class GroupWatch {
     self.fail = fail
   }
 
+  /// What was in force for a host after its last turn.
+  func membershipShown(by host: Int) -> Membership? {
+    lastSeen.indices.contains(host) ? lastSeen[host]?.membership : nil
+  }
+
   /// Called before ``observe(_:life:incarnation:isSettled:name:)`` of the same turn.
   package func observeReads(_ effects: NodeEffects, host: Int, incarnation: Int, name: String) {
     let problem = reads.observe(

@@ -224,6 +224,7 @@ package final class SimulatedCluster {
     let watch = watches[position]
     let observation = node.observation
     let wasFurthest = watch.furthest
+    let before = watch.membershipShown(by: host.index)
     host.doubts = observation.trust.doubts
     if host.isDamaged, host.sync == nil, observation.trust.cause == nil {
       simulator.noteRepaired(host)
@@ -246,10 +247,13 @@ package final class SimulatedCluster {
       if watch.group != .none { checkServers(node, watch) }
       commitsSeen += 1
       if commitsSeen % quorumCheckInterval == 0 {
+        // What a leader proposes in the turn in which it commits was not in force then.
+        let isProposed = observation.membershipIndex > observation.commitIndex
+        let counted = isProposed ? before ?? node.membership : node.membership
         checkQuorum(
           position, observation.commitIndex,
           of: observation.role == .leader
-            ? node.membership : watch.memberships.membership(at: observation.commitIndex))
+            ? counted : watch.memberships.membership(at: observation.commitIndex))
       }
     }
   }
