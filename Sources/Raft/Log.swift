@@ -131,5 +131,5 @@ struct Log: Sendable {
 
 extension Entry {
   /// What an entry counts against the limits on bytes: its payload and what surrounds it.
-  var weight: Int { payload.count + 32 }
+  package var weight: Int { payload.count + 32 }
 }

@@ -1,18 +1,23 @@
 import Basics
 
 extension RaftNode {
-  /// Whether ``takeReady()`` has something to hand out.
-  package var hasReady: Bool {
+  /// Whether ``takeReady(applying:)`` has something to hand out.
+  package var hasReady: Bool { hasReady(applying: true) }
+
+  /// Whether ``takeReady(applying:)`` has; with `false`, besides committed entries.
+  package func hasReady(applying: Bool) -> Bool {
     !messages.isEmpty || !messagesAfterSync.isEmpty || following.reply != nil
       || !readOutcomes.isEmpty || !followerReads.waiting.isEmpty || !receivedSections.isEmpty
       || hardState != hardStateHanded || trust != trustHanded
-      || entriesHanded < log.last.index || commitHanded < commitIndex
+      || entriesHanded < log.last.index || (applying && commitHanded < commitIndex)
       || (standing == .leader && leadership.isDue)
   }
 
   /// Hands out everything that is to be done, each thing once. Replication happens here, so that
   /// what was proposed and acknowledged in one turn makes one message for each follower.
-  package mutating func takeReady() -> Ready {
+  ///
+  /// - Parameter applying: `false` leaves committed entries for later.
+  package mutating func takeReady(applying: Bool = true) -> Ready {
     if standing == .leader { lead() } else { askLeader() }
     var ready = Ready()
     if hardState != hardStateHanded {
@@ -29,7 +34,7 @@ extension RaftNode {
       entriesHanded = log.last.index
       handouts.append(Handout(last: log.last, upTo: log.last.index, settles: isSettling))
     }
-    if commitHanded < commitIndex {
+    if applying, commitHanded < commitIndex {
       let portion = log.batch(
         from: commitHanded.next, through: commitIndex, bytesMax: settings.committedBytesMax)
       ready.committed = portion.entries

@@ -35,7 +35,7 @@ extension Node {
   }
 
   /// There is more to do without waiting for anything.
-  var wantsTurn: Bool { !newReads.isEmpty || wantsRedisTurn }
+  var wantsTurn: Bool { !newReads.isEmpty || wantsRedisTurn || raft.hasReady }
 
   /// What was ordered beside the journal came to something.
   mutating func backgroundDone(_ result: BackgroundResult) {
@@ -69,6 +69,7 @@ extension Node {
   mutating func writeSnapshot() {
     passSectionsOn()
     askForSnapshotAgain()
+    disk.quiet.note(bytes: disk.journal.bytesSinceSnapshot, at: now.monotonic)
     switch disk.writing {
     case .received(let metadata, let isComplete):
       // Its leader is gone and the log went past it: there will be no more sections.
@@ -91,10 +92,27 @@ extension Node {
   }
 
   private var wantsSnapshot: Bool {
+    now.monotonic >= disk.retryAt
+      && (isSnapshotWorthIt() || now.monotonic >= quietDeadline)
+  }
+
+  /// There is enough in the log after the last snapshot; with more parts, so much less is enough.
+  private func isSnapshotWorthIt(bytesPart: UInt64 = 1, factorPart: Double = 1) -> Bool {
     let bytes = disk.journal.bytesSinceSnapshot
-    guard bytes >= settings.snapshotBytes, now.monotonic >= disk.retryAt else { return false }
-    return Double(bytes) >= Double(disk.journal.newestSnapshotBytes) * settings.snapshotFactor
+    let factor = settings.snapshotFactor / factorPart
+    return bytes >= settings.snapshotBytes / bytesPart
+      && Double(bytes) >= Double(disk.journal.newestSnapshotBytes) * factor
       && applied > raft.snapshot.index
+  }
+
+  /// When a snapshot is begun because it is quiet, monotonic nanoseconds; never if there is too
+  /// little in the log for one.
+  var quietDeadline: UInt64 {
+    guard case .none = disk.writing, isSnapshotWorthIt(bytesPart: 16, factorPart: 10) else {
+      return .max
+    }
+    let end = disk.quiet.since + settings.quietMilliseconds * nanosecondsPerMillisecond
+    return max(end, disk.retryAt)
   }
 
   /// Keeps one snapshot instead of two where the folder grows too large for both.

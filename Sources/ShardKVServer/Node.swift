@@ -37,6 +37,8 @@ package struct Node<Service: NodeService>: Sendable where Service.Machine: Senda
 
   /// The last entry applied; what `service` is the state of.
   package internal(set) var applied: LogIndex
+  /// Of the entries that were applied in this turn.
+  private var appliedBytes = 0
   /// When the tick after the last one is due, monotonic nanoseconds.
   var nextTick: UInt64
   /// When the next turn must begin at the latest, monotonic nanoseconds.
@@ -101,6 +103,7 @@ package struct Node<Service: NodeService>: Sendable where Service.Machine: Senda
   @_specialize(where Service == ControllerService)
   package mutating func turn(_ now: Moment, _ inputs: [NodeInput]) -> NodeEffects {
     self.now = now
+    appliedBytes = 0
     raft.setTime(now)
     passIdleTicks()
     var clerkInputs: [LinkInput] = []
@@ -138,11 +141,12 @@ package struct Node<Service: NodeService>: Sendable where Service.Machine: Senda
     return result
   }
 
-  /// Takes what Raft has ready until there is no more: applying can lead to proposing again.
+  /// Takes what Raft has ready until there is no more: applying can lead to proposing again. When
+  /// many committed entries come at once, as after a start, the rest of them is for the next turns.
   mutating func settle() {
     followMembership()
-    while raft.hasReady {
-      let ready = raft.takeReady()
+    while raft.hasReady(applying: appliesMore) {
+      let ready = raft.takeReady(applying: appliesMore)
       counters.elections += raft.term > lastTerm && raft.role != .follower ? 1 : 0
       if let first = ready.entries.first, first.index <= disk.journal.last.index {
         effects.rarePaths.insert(.logTruncated)
@@ -151,7 +155,10 @@ package struct Node<Service: NodeService>: Sendable where Service.Machine: Senda
       noteRole()
       for message in ready.messages where !holds(message) { send(message) }
       disk.hold(ready.messagesAfterSync)
-      for entry in ready.committed { apply(entry) }
+      for entry in ready.committed {
+        appliedBytes += entry.weight
+        apply(entry)
+      }
       followMembership()
       for outcome in ready.reads { finishRead(outcome) }
       for chunk in ready.receivedSections { disk.received.append(chunk) }
@@ -159,6 +166,8 @@ package struct Node<Service: NodeService>: Sendable where Service.Machine: Senda
       serveReads()
     }
   }
+
+  private var appliesMore: Bool { appliedBytes < settings.raft.committedBytesMax }
 
   private mutating func apply(_ entry: Entry) {
     invariant(

@@ -16,6 +16,7 @@ struct NodeDisk: Sendable {
   private(set) var flight: Flight?
   private var nextSync: UInt64 = 1
   var writing = SnapshotWriting.none
+  var quiet = Quiet()
   /// Sections of a leader's snapshot that were not yet handed on.
   var received: [SnapshotChunk] = []
   /// Sections that were handed on and not yet taken.
@@ -45,6 +46,22 @@ struct NodeDisk: Sendable {
     var number: UInt64
     var last: EntryID?
     var messages: [Message]
+  }
+
+  /// Since when next to nothing is written. A clock that is moved on from time to time is nothing.
+  struct Quiet: Sendable {
+    private static let slack: UInt64 = 64 << 10
+
+    /// Monotonic nanoseconds.
+    private(set) var since: UInt64 = 0
+    private var bytes: UInt64 = 0
+
+    /// The journal holds so many bytes after the last snapshot.
+    mutating func note(bytes now: UInt64, at time: UInt64) {
+      guard now < bytes || now > bytes + Self.slack else { return }
+      bytes = now
+      since = time
+    }
   }
 
   /// The snapshot file that is being written.

@@ -14,6 +14,9 @@ package struct NodeSettings: Sendable {
   package var snapshotBytes: UInt64 = 16 << 20
   /// …and at least this many times the size of the newest snapshot.
   package var snapshotFactor = 0.2
+  /// A sixteenth of these bytes and a tenth of that factor are enough where next to nothing was
+  /// written for so long: the log leaves memory, and the next start finds little to apply.
+  package var quietMilliseconds: UInt64 = 10_000
   /// The older of two snapshots, and the log that only it needs, goes when the folder would have
   /// more than this many times the size of the newest…
   package var folderFactor = 2.25

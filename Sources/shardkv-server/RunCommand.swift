@@ -11,6 +11,7 @@ import Wire
 
 /// Recovers a replica from its folder and serves until it is asked to stop.
 func serve(_ command: ParsedCommand) throws {
+  keepLargeBlocksApart()
   let log = Log(least: try level(command))
   var settings = try NodeSettings(command)
   let (folder, recovery) = try openFolder(try command.required("data"), settings.journal)

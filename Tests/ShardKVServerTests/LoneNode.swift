@@ -21,6 +21,8 @@ struct LoneNode<Service: NodeService> where Service.Machine: Sendable {
   /// The connections that it opened last, by address.
   private(set) var opened: [String: ConnectionID] = [:]
   private(set) var largestTurnBytes = 0
+  /// The most entries that were applied in one turn.
+  private(set) var mostApplied: UInt64 = 0
   private var background = BackgroundWorker()
   /// What is done beside the journal comes to nothing for now.
   var holdsBackground = false
@@ -64,7 +66,9 @@ struct LoneNode<Service: NodeService> where Service.Machine: Sendable {
   mutating func take(_ inputs: [NodeInput]) {
     var pending = inputs
     repeat {
+      let applied = node.applied.rawValue
       let effects = node.turn(now, pending)
+      mostApplied = max(mostApplied, node.applied.rawValue - applied)
       pending = []
       files.perform(effects.files)
       for link in effects.links { carryOut(link) }

@@ -68,6 +68,31 @@ struct LoneNodeTests {
     #expect(after.node.raft.lastIndex == node.node.raft.lastIndex)
   }
 
+  /// When nothing is written any more, a part of what else makes a snapshot is enough for one; as
+  /// long as something is written, it is not.
+  @Test func aSnapshotIsMadeWhenItIsQuiet() throws {
+    var settings = NodeSettings()
+    settings.snapshotBytes = 1 << 20
+    settings.quietMilliseconds = 10_000
+    var node = try LoneNode<ControllerService>(group: 0, settings: settings)
+    node.pass(milliseconds: 2_000)
+    let client = try node.client(1)
+    for number in 1...1_500 {
+      var newer = record
+      newer.membershipIndex = UInt64(number)
+      #expect(
+        try node.ask(.register(GroupID(5), newer), on: client) == .done(ConfigNumber(0)))
+      node.pass(milliseconds: 10)
+    }
+    #expect(node.node.counters.snapshotsMade == 0)
+    #expect(node.node.journalBytesSinceSnapshot > 64 << 10)
+    node.pass(milliseconds: 5_000)
+    #expect(node.node.counters.snapshotsMade == 0)
+    node.pass(milliseconds: 20_000)
+    #expect(node.node.counters.snapshotsMade == 1)
+    #expect(node.node.journalBytesSinceSnapshot < 64 << 10)
+  }
+
   @Test func aFullDiskStopsNoNodeAndSnapshotsAreTriedAgain() throws {
     var settings = NodeSettings()
     settings.snapshotBytes = 1
@@ -97,6 +122,7 @@ struct LoneNodeTests {
     settings.snapshotFactor = 0
     settings.journal.segmentBytes = 1_024
     settings.scrubMilliseconds = 60_000
+    settings.quietMilliseconds = 3_600_000
     var whole = try joined(settings)
     whole.pass(milliseconds: 100)
     // Others wait for the next write to be removed.
@@ -116,6 +142,27 @@ struct LoneNodeTests {
       node.pass(milliseconds: 130_000)
       #expect(node.node.counters.damagedFiles == 1 && node.node.counters.scrubs >= 2)
     }
+  }
+
+  /// However much there is to apply after a start, it is not done in one turn.
+  @Test func aTurnAppliesNotMoreThanItsShare() throws {
+    var settings = NodeSettings()
+    settings.raft.committedBytesMax = 1_000
+    var before = try LoneNode<ControllerService>(group: 0, settings: settings)
+    before.pass(milliseconds: 2_000)
+    let client = try before.client(1)
+    for number in 1...300 {
+      var newer = record
+      newer.membershipIndex = UInt64(number)
+      #expect(
+        try before.ask(.register(GroupID(5), newer), on: client) == .done(ConfigNumber(0)))
+    }
+    var node = try LoneNode<ControllerService>(before.files, settings: settings)
+    #expect(node.node.applied == .zero)
+    node.pass(milliseconds: 2_000)
+    #expect(node.node.applied.rawValue > 300 && node.node.applied == node.node.raft.lastIndex)
+    #expect(1...30 ~= node.mostApplied)
+    #expect(node.node.service.stateHash() == before.node.service.stateHash())
   }
 
   @Test func restartFromASnapshotIsTheSame() throws {

@@ -59,6 +59,31 @@ struct SnapshotTests {
     #expect(TestMachine.sections(group.machine) != sections)
   }
 
+  /// What has been written of a captured state is not kept for its sake: changes are made in place
+  /// again, and what they replace is free.
+  @Test func captureAndPiecesLetGoOfWhatTheyHaveGiven() {
+    var group = Self.busyGroup()
+    let session = SessionID(issued: 1, nonce: 6)
+    func root() -> ObjectIdentifier? { group.machine.shards[0].keys.map.root.map { .init($0) } }
+    var writes: UInt64 = 0
+    func isChangedInPlace() -> Bool {
+      let before = root()
+      writes += 1
+      _ = group.put([0, 8], [1, UInt8(writes)], session: session, writes)
+      return root() == before
+    }
+    #expect(isChangedInPlace())
+    var capture = group.machine.capture()
+    #expect(!isChangedInPlace() && isChangedInPlace())
+    capture = group.machine.capture()
+    while capture.nextSection() != nil {}
+    #expect(isChangedInPlace())
+    var pieces = group.machine.pieces()
+    while pieces.nextPiece() != nil {}
+    #expect(isChangedInPlace())
+    withExtendedLifetime((capture, pieces)) {}
+  }
+
   @Test func theHashIsOfTheContentAndNotOfItsHistory() {
     var left = Self.busyGroup()
     var right = Self.busyGroup()

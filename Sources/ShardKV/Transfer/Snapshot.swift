@@ -40,7 +40,8 @@ extension ShardGroupMachine {
 
   /// Writes a captured state piece by piece.
   package struct Capture: Sendable {
-    private let machine: ShardGroupMachine
+    /// Without the shards that have been written: what changed since the capture is then free.
+    private var machine: ShardGroupMachine
     private var sectionNumber = 0
     private var shard = 0
     /// Where the current shard goes on; `nil`: it has not been begun.
@@ -90,6 +91,7 @@ extension ShardGroupMachine {
         from: position ?? .start, into: &writer, sizes: (room, machine.limits.pieceBytesMin),
         withSessions: !machine.bugs.contains(.snapshotWithoutSessions))
       if next == .end {
+        machine.forget(shard)
         shard += 1
         position = nil
       } else {
@@ -97,6 +99,9 @@ extension ShardGroupMachine {
       }
     }
   }
+
+  /// Lets go of the content of a shard that is not needed any more.
+  mutating func forget(_ shard: Int) { shards[shard] = Shard(limits: limits.sessions) }
 
   func encodeHead(into writer: inout ByteWriter) {
     writer.u8(SnapshotTag.head.rawValue)

@@ -19,7 +19,8 @@ extension ShardGroupMachine {
     /// Bytes of a piece, about; not a setting, since the cuts are part of what is hashed.
     private static let pieceBytes = Limits.keyBytesMax + (64 << 10)
 
-    private let machine: ShardGroupMachine
+    /// Without the shards that have been given.
+    private var machine: ShardGroupMachine
     /// `nil`: the head is still to come.
     private var shard: Int?
     /// Where the shard goes on.
@@ -44,6 +45,7 @@ extension ShardGroupMachine {
       position = state.encodePiece(
         from: position, into: &writer, sizes: (Self.pieceBytes, Self.pieceBytes))
       if position == .end {
+        machine.forget(next)
         shard = next + 1
         position = .start
       } else {
