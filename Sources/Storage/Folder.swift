@@ -10,7 +10,7 @@ package final class Folder {
   /// Files kept open between effects; the oldest is closed when one more is needed. Few, because a
   /// file that another thread removed keeps its room as long as it is open here.
   private static let openFilesMax = 4
-  private static let lockName = "lock"
+  static let lockName = "lock"
 
   package let path: String
   private let descriptor: Int32
@@ -139,7 +139,7 @@ package final class Folder {
 
   /// The bytes that are there: fewer than asked for only at the end of the file.
   package func read(_ place: FileRead) throws(StorageError) -> [UInt8] {
-    try read(place, from: try opened(place.name, O_RDONLY))
+    try readBytes(place, from: try opened(place.name), folder: path)
   }
 
   /// The same from the disk itself as far as the system can be told so, and without keeping the
@@ -157,54 +157,15 @@ package final class Folder {
     // What is durable is dropped from memory, so that it comes from the disk; and dropped again, so
     // that it takes no room there from others.
     posix_fadvise(file, start, count, Int32(POSIX_FADV_DONTNEED))
-    let bytes = try read(place, from: file)
+    let bytes = try readBytes(place, from: file, folder: path)
     posix_fadvise(file, start, count, Int32(POSIX_FADV_DONTNEED))
-    return bytes
-  }
-
-  private func read(_ place: FileRead, from file: Int32) throws(StorageError) -> [UInt8] {
-    guard let start = off_t(exactly: place.offset), start <= off_t.max - off_t(max(0, place.count))
-    else { throw tooFar("pread", place.name) }
-    // Allocates no more than there is to read.
-    var status = stat()
-    try retrying("fstat", place.name) { fstat(file, &status) }
-    let count = max(0, min(place.count, Int(status.st_size) - Int(min(start, status.st_size))))
-    var bytes = [UInt8](repeating: 0, count: count)
-    var done = 0
-    while done < count {
-      let got = bytes.withUnsafeMutableBytes { all in
-        let rest = UnsafeMutableRawBufferPointer(rebasing: all[done...])
-        return pread(file, rest.baseAddress, rest.count, start + off_t(done))
-      }
-      if got > 0 {
-        done += got
-      } else if got == 0 {
-        break
-      } else if errno != EINTR {
-        throw StorageError("pread", full(place.name))
-      }
-    }
-    if done < count { bytes.removeLast(count - done) }
     return bytes
   }
 
   /// The plain files of the folder, but not its lock.
   package func list() throws(StorageError) -> [FolderReader.File] {
-    // A second descriptor, because the directory stream closes its own.
-    let copy = openat(descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard copy >= 0, let stream = fdopendir(copy) else { throw StorageError("open", path) }
-    defer { closedir(stream) }
     var found: [FolderReader.File] = []
-    while true {
-      errno = 0
-      guard let item = readdir(stream) else {
-        if errno != 0 { throw StorageError("readdir", path) }
-        return found
-      }
-      let name = withUnsafePointer(to: &item.pointee.d_name) {
-        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-      }
-      guard name != ".", name != "..", name != Self.lockName else { continue }
+    for name in try readNames(of: descriptor, folder: path) where name != Self.lockName {
       var status = stat()
       guard fstatat(descriptor, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else {
         throw StorageError("stat", full(name))
@@ -212,6 +173,7 @@ package final class Folder {
       guard status.st_mode & S_IFMT == S_IFREG else { continue }
       found.append(FolderReader.File(name: name, size: UInt64(max(0, status.st_size))))
     }
+    return found
   }
 
   /// What is left on the folder's file system; `nil` if it does not say. Where no file can be made
@@ -258,7 +220,7 @@ package final class Folder {
   }
 
   /// The descriptor of a file that is there, opened if it is not open yet.
-  private func opened(_ name: String, _ flags: Int32 = O_RDWR) throws(StorageError) -> Int32 {
+  private func opened(_ name: String) throws(StorageError) -> Int32 {
     if let file = files.first(where: { $0.name == name }) { return file.descriptor }
     let file = try open(name, O_RDWR)
     try remember(name, file)

@@ -14,9 +14,6 @@ package final class FolderView {
     package var kind: String
   }
 
-  /// More names than any data folder has.
-  package static let itemsMax = 100_000
-
   package let path: String
   private let descriptor: Int32
   private var open: (name: String, descriptor: Int32)?
@@ -34,26 +31,12 @@ package final class FolderView {
 
   /// Everything in the folder but its lock.
   package func items() throws(StorageError) -> [Item] {
-    let copy = openat(descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard copy >= 0, let stream = fdopendir(copy) else { throw StorageError("open", path) }
-    defer { closedir(stream) }
     var found: [Item] = []
-    while true {
-      errno = 0
-      guard let item = readdir(stream) else {
-        if errno != 0 { throw StorageError("readdir", path) }
-        return found
-      }
-      let name = withUnsafePointer(to: &item.pointee.d_name) {
-        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-      }
-      guard name != ".", name != "..", name != "lock" else { continue }
-      guard found.count < Self.itemsMax else {
-        throw StorageError("readdir", path, reason: "it holds more than \(Self.itemsMax) files")
-      }
+    for name in try readNames(of: descriptor, folder: path) where name != Folder.lockName {
       // What was removed meanwhile is not there.
       if let item = try look(name) { found.append(item) }
     }
+    return found
   }
 
   /// What stands under a name; `nil`: nothing.
@@ -99,26 +82,7 @@ package final class FolderView {
     guard status.st_mode & S_IFMT == S_IFREG else {
       throw StorageError("read", full(place.name), reason: "it is \(Self.kind(status.st_mode))")
     }
-    let size = UInt64(max(0, status.st_size))
-    let start = min(place.offset, size)
-    let count = min(max(0, place.count), Int(clamping: size - start))
-    var bytes = [UInt8](repeating: 0, count: count)
-    var done = 0
-    while done < count {
-      let got = bytes.withUnsafeMutableBytes { all in
-        let rest = UnsafeMutableRawBufferPointer(rebasing: all[done...])
-        return pread(file, rest.baseAddress, rest.count, off_t(start) + off_t(done))
-      }
-      if got > 0 {
-        done += got
-      } else if got == 0 {
-        break
-      } else if errno != EINTR {
-        throw StorageError("pread", full(place.name))
-      }
-    }
-    if done < count { bytes.removeLast(count - done) }
-    return bytes
+    return try readBytes(place, from: file, folder: path)
   }
 
   private func opened(_ name: String) throws(StorageError) -> Int32 {
@@ -142,7 +106,7 @@ package final class FolderView {
   /// The process that has the folder locked, as far as the system tells: it writes the files.
   package func holder() -> Int32? {
     var status = stat()
-    guard fstatat(descriptor, "lock", &status, AT_SYMLINK_NOFOLLOW) == 0,
+    guard fstatat(descriptor, Folder.lockName, &status, AT_SYMLINK_NOFOLLOW) == 0,
       let locks = Self.text("/proc/locks")
     else { return nil }
     for line in locks.split(separator: "\n") {
