@@ -132,6 +132,7 @@ package struct Node<Service: NodeService>: Sendable where Service.Machine: Senda
     continueHandOver()
     updateFreshness()
     writeSnapshot()
+    giveMemoryBack()
     flushJournal()
     drain()
     nextDeadline = deadline

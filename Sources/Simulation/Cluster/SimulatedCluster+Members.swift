@@ -90,12 +90,17 @@ extension SimulatedCluster {
   }
 
   /// What is committed is on the disks of a quorum of the membership in force, of both in joint
-  /// consensus, even if all lost their power now.
-  func checkQuorum(_ position: Int, _ index: LogIndex, of membership: Membership) {
+  /// consensus, even if all lost their power now. Where two were in force in one turn, one of them
+  /// has counted.
+  func checkQuorum(
+    _ position: Int, _ index: LogIndex, of membership: Membership, or former: Membership? = nil
+  ) {
     quorumChecks += 1
     var holders: [ReplicaID] = []
     for replica in replicas
-    where replica.group == position && membership.isVoter(replica.member.id) {
+    where replica.group == position
+      && (membership.isVoter(replica.member.id) || former?.isVoter(replica.member.id) ?? false)
+    {
       // What a disk lost by itself was there: the others must be enough without it.
       let holds =
         replica.host.isDamaged
@@ -103,7 +108,9 @@ extension SimulatedCluster {
           && durableLog(of: replica).map { $0.last.index >= index } ?? false)
       if holds { holders.append(replica.member.id) }
     }
-    if !Quorum.holds(membership, agrees: { holders.contains($0) }) {
+    if ![membership, former ?? membership].contains(where: { counted in
+      Quorum.holds(counted, agrees: { holders.contains($0) })
+    }) {
       fail(
         watches[position],
         "entry \(index) is committed and durable on only \(holders) of \(membership.text)")

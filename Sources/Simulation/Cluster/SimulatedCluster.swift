@@ -247,13 +247,14 @@ package final class SimulatedCluster {
       if watch.group != .none { checkServers(node, watch) }
       commitsSeen += 1
       if commitsSeen % quorumCheckInterval == 0 {
-        // What a leader proposes in the turn in which it commits was not in force then.
+        // A leader may commit before, and after, it proposes another membership in the same turn.
         let isProposed = observation.membershipIndex > observation.commitIndex
-        let counted = isProposed ? before ?? node.membership : node.membership
+        let former = isProposed ? before : nil
         checkQuorum(
           position, observation.commitIndex,
           of: observation.role == .leader
-            ? counted : watch.memberships.membership(at: observation.commitIndex))
+            ? node.membership : watch.memberships.membership(at: observation.commitIndex),
+          or: observation.role == .leader ? former : nil)
       }
     }
   }

@@ -87,7 +87,7 @@ package struct SwarmOptions: Sendable {
   package var forgetsSessions: Bool {
     sessionsMax != SessionLimits().sessionsMax
       || sessionIdleMilliseconds != SessionLimits().idleMilliseconds
-      || clockStepPause > 0 && 2 * clockStep >= Int(sessionIdleMilliseconds)
+      || (clockStepPause > 0 || driftPPM > 0) && 2 * clockStep >= Int(sessionIdleMilliseconds)
   }
   /// One shard is moved to and fro.
   package var movesOneShard = false
