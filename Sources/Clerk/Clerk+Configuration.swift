@@ -28,8 +28,7 @@ extension Clerk {
     if let configuration {
       guard newer.layout == configuration.layout else { return }
       guard newer.number >= configuration.number else {
-        olderRecords = newer.departed.merging(newer.groups) { $1 }
-        return
+        return learnOlder(newer)
       }
       // The same number may come with newer addresses.
       let isNews = newer.number > configuration.number
@@ -44,6 +43,19 @@ extension Clerk {
     waitingForConfiguration = []
     for ticket in waiting where isCurrent(ticket) { enter(.ready, ticket.operation) }
     dropForgottenEndpoints()
+  }
+
+  /// Two older configurations may be asked for in turn, and only one of them name a group.
+  private mutating func learnOlder(_ older: Configuration) {
+    if olderRecords.count > 2 * Limits.groupsMax { olderRecords = [:] }
+    for (group, told) in older.departed.merging(older.groups, uniquingKeysWith: { $1 }) {
+      if let known = olderRecords[group], known.identity == told.identity,
+        known.membershipIndex > told.membershipIndex
+      {
+        continue
+      }
+      olderRecords[group] = told
+    }
   }
 
   mutating func refreshEnded() {

@@ -22,9 +22,9 @@ package struct Clerk: Sendable {
 
   /// The newest configuration seen.
   package internal(set) var configuration: Configuration?
-  /// What the last configuration of a lower number said of its groups. Whoever asks for such a one
-  /// gets the addresses that were registered last, which may be newer than those above, also of
-  /// groups that the newest configuration does not name any more.
+  /// What configurations of a lower number said of their groups. Whoever asks for such a one gets
+  /// the addresses that were registered last, which may be newer than those above, also of groups
+  /// that the newest configuration does not name any more.
   var olderRecords: [GroupID: GroupRecord] = [:]
   /// What groups said of single shards since.
   var overrides: [ShardID: ShardOverride] = [:]

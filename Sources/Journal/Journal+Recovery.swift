@@ -21,6 +21,7 @@ extension Journal {
     let isDiscarded = folder.size(FileNames.discard) != nil
     if isDiscarded { try discard(&snapshots, &found, identity) }
     let snapshot = chooseSnapshot(snapshots, &found)
+    noteLoss(snapshots, snapshot, &found)
     if let cut = found.cut, cut.cause == .damage, !isDiscarded {
       try refuseIfAlone(identity, snapshot, found, cut)
     }
@@ -239,6 +240,21 @@ extension Journal {
     }
     found.giveUp(for: cut, after: newest?.metadata.last ?? .zero)
     return newest
+  }
+
+  /// A snapshot that a leader sent counts as soon as it is durable, before the log is: if it is
+  /// damaged then, the log ends where it always did, and yet acknowledged data is missing.
+  private static func noteLoss(
+    _ snapshots: SnapshotRecovery, _ used: SnapshotFile?, _ found: inout LogRecovery
+  ) {
+    guard let damage = snapshots.damaged.first,
+      damage.id.index > max(found.log.lastIndex, used?.metadata.last.index ?? .zero)
+    else { return }
+    found.end(
+      for: LogRecovery.Cut(
+        cause: .damage, file: damage.name, offset: damage.offset,
+        reason: "\(damage.reason), and the log ends at index \(found.log.lastIndex)"),
+      termSeen: damage.id.term)
   }
 
   /// True if the log holds what the snapshot ends with, so that its later entries still count.

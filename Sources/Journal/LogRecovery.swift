@@ -70,6 +70,14 @@ struct LogRecovery {
     if cut != nil { try witness(folder) }
   }
 
+  /// Something is missing behind the end of the log.
+  mutating func end(for reason: Cut, termSeen term: Term) {
+    guard cut == nil else { return }
+    cut = reason
+    note(log.hardState.term)
+    note(term)
+  }
+
   /// The whole log is given up: it does not go on from any snapshot, or leads to a wrong state.
   mutating func giveUp(for reason: Cut, after base: EntryID) {
     cut = reason

@@ -22,6 +22,9 @@ package struct ShardGroupService: NodeService {
   /// When to look for a newer configuration, monotonic nanoseconds.
   private var nextPoll: UInt64 = 0
   package var nextErrands: UInt64 { nextPoll }
+  /// The next configuration waits for a shard to arrive. Where the group is that has it, only the
+  /// configuration in force may tell: the next one need not name that group.
+  private var asksForPresent = false
   /// Spreads the looks of many groups, which would else meet after a common pause.
   private var random: SeededGenerator
 
@@ -161,7 +164,8 @@ package struct ShardGroupService: NodeService {
     if leader.now.monotonic >= nextPoll {
       let poll = Int(settings.pollMilliseconds * nanosecondsPerMillisecond)
       nextPoll = leader.now.monotonic + UInt64(random.next(in: poll * 3 / 4...poll * 5 / 4))
-      add(.configuration, .query(machine.wantedConfiguration))
+      let present = machine.configuration.number
+      add(.configuration, .query(asksForPresent ? present : machine.wantedConfiguration))
     }
     for duty in machine.duties() {
       switch duty {
@@ -186,7 +190,10 @@ package struct ShardGroupService: NodeService {
         registered = (errand.term, record)
       }
     case (.configuration, .configuration(let configuration, _)):
-      guard machine.canAdopt(configuration) else { break }
+      guard machine.canAdopt(configuration) else {
+        asksForPresent = configuration.number > machine.configuration.number
+        break
+      }
       // More may follow: look again without waiting.
       nextPoll = 0
       return [ShardGroupMachine.encode(.adopt(configuration))]

@@ -226,6 +226,9 @@ struct ClerkRoutingTests {
     }
     cluster.nodes["g1:4"] = FakeNode("g1:4", group, record.identity, leader: nil)
     try cluster.node("c:1").script = { request in
+      if case .query(ConfigNumber(0)?) = request.body {
+        return .reply(.configuration(Configuration(layout: older.layout), controllers: []))
+      }
       guard case .query(older.number?) = request.body else { return .ordinary }
       var answer = older
       answer.groups[group] = GroupRecord(
@@ -237,8 +240,10 @@ struct ClerkRoutingTests {
     let before = cluster.submit(.toGroup(group, record, body))
     cluster.runUntilFinished()
     #expect(cluster.reply(before) == .refused(.notReady))
-    cluster.submit(.query(older.number))
-    cluster.runUntilFinished()
+    for number in [older.number, ConfigNumber(0)] {
+      cluster.submit(.query(number))
+      cluster.runUntilFinished()
+    }
     #expect(cluster.clerk.configuration == cluster.configuration)
     let after = cluster.submit(.toGroup(group, record, body))
     cluster.runUntilFinished()

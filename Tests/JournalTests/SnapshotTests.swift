@@ -45,6 +45,40 @@ import Testing
     #expect(recovery.journal.snapshotBytes == journal.snapshotBytes)
   }
 
+  /// A leader's snapshot is acknowledged when it is durable, before the log is reset to it. If
+  /// it is damaged then, what is left is a whole log and an older snapshot, and yet not everything.
+  @Test func aDamagedSnapshotBehindTheEndOfTheLogIsALoss() throws {
+    var (disk, journal) = try filled(5)
+    try disk.snapshot(
+      &journal, snapshotMetadata(3, term: 1), sections: [[1]], retainLogFrom: LogIndex(2))
+    try disk.flush(&journal)
+    try disk.write(journal, snapshotMetadata(9, term: 2), sections: [[2]])
+    let whole = try disk.recovered()
+    #expect(whole.state.snapshot?.last.index == LogIndex(9) && whole.state.trust == Trust())
+    let name = try #require(disk.fileNames.first { $0.hasPrefix("snap-0000000000000009") })
+    let bits = try #require(disk.contents(of: name)).count * 8
+    for bit in stride(from: 0, to: bits, by: 7) {
+      var damaged = disk
+      damaged.flipBit(of: name, at: bit)
+      let found = try damaged.recovered()
+      #expect(found.state.snapshot?.last.index == LogIndex(3), "bit \(bit)")
+      #expect(found.state.entries.last?.index == LogIndex(5))
+      #expect(found.state.trust.cause == .damage && found.state.trust.doubts == 1)
+      #expect(found.state.hardState == HardState(term: Term(2)))
+      try damaged.perform(found.repairs)
+      try damaged.perform(found.syncs)
+      let again = try damaged.recovered().state
+      #expect(again.entries == found.state.entries && again.trust == found.state.trust)
+    }
+    // The log holds all that the newest of these ended with.
+    var own = try filled(5)
+    try own.disk.snapshot(
+      &own.journal, snapshotMetadata(5, term: 1), sections: [[1]], retainLogFrom: LogIndex(1))
+    let last = try #require(own.disk.fileNames.first { $0.hasPrefix("snap-") })
+    own.disk.flipBit(of: last, at: 900)
+    #expect(try own.disk.recovered().state.trust == Trust())
+  }
+
   @Test func aDamagedSectionIsNoticedWhenRead() throws {
     var (disk, journal) = try filled(3)
     try disk.snapshot(
