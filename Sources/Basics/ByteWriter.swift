@@ -8,6 +8,10 @@ package struct ByteWriter: Sendable {
 
   package var count: Int { bytes.count }
 
+  /// Room for so many bytes more, all that are still to come: what is reserved bit by bit is copied
+  /// each time.
+  package mutating func reserve(_ more: Int) { bytes.reserveCapacity(bytes.count + more) }
+
   package mutating func u8(_ value: UInt8) { bytes.append(value) }
 
   package mutating func u16(_ value: UInt16) { fixed(value) }

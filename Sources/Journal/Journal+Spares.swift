@@ -32,17 +32,21 @@ extension Journal {
   /// Writes a spare full of zeros. After a crash it is there as a whole or not at all.
   package static func makeSpare(_ name: String, _ settings: JournalSettings) -> [FileEffect] {
     let temporary = name + FileNames.temporarySuffix
-    let size = prewrittenBytes(settings)
-    var effects: [FileEffect] = [.create(temporary)]
-    for offset in stride(from: 0, to: size, by: sparePieceBytes) {
-      let piece = [UInt8](repeating: 0, count: min(sparePieceBytes, size - offset))
-      effects.append(.write(temporary, offset: UInt64(offset), bytes: piece))
-    }
-    return effects + [.sync(temporary), .rename(temporary, to: name), .syncFolder]
+    return [.create(temporary)] + zeros(temporary, 0..<prewrittenBytes(settings))
+      + [.sync(temporary), .rename(temporary, to: name), .syncFolder]
   }
 
-  /// Zeros written at once, so that others wait for none of it long.
-  private static let sparePieceBytes = 512 << 10
+  /// Writes zeros there, in pieces, so that others wait for none of it long. The pieces share their
+  /// bytes: to clear so much memory takes milliseconds, and a header may tell of a huge file.
+  static func zeros(_ name: String, _ range: Range<Int>) -> [FileEffect] {
+    stride(from: range.lowerBound, to: range.upperBound, by: piece.count).map { start in
+      let count = min(piece.count, range.upperBound - start)
+      let bytes = count == piece.count ? piece : Array(piece[..<count])
+      return .write(name, offset: UInt64(start), bytes: bytes)
+    }
+  }
+
+  private static let piece = [UInt8](repeating: 0, count: 256 << 10)
 
   /// The spare was made.
   package mutating func add(spare: String) {

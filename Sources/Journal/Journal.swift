@@ -240,11 +240,12 @@ package struct Journal: Sendable {
       )
     }
     let temporary = name + FileNames.temporarySuffix
-    let zeros = [UInt8](repeating: 0, count: max(0, Int(header.prewritten) - bytes.count))
-    let effects: [FileEffect] = [
-      .create(temporary), .write(temporary, offset: 0, bytes: bytes + zeros), .sync(temporary),
-      .rename(temporary, to: name), .syncFolder,
-    ]
-    return (effects, salt)
+    let end = max(bytes.count, Int(header.prewritten))
+    return (
+      [.create(temporary), .write(temporary, offset: 0, bytes: bytes)]
+        + zeros(temporary, bytes.count..<end)
+        + [.sync(temporary), .rename(temporary, to: name), .syncFolder],
+      salt
+    )
   }
 }

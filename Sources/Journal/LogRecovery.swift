@@ -242,19 +242,9 @@ struct LogRecovery {
           bytes: Array(bytes[end.lastBatch..<end.offset + RecordHeader.size]))
       }
       guard bytes.count < made else { return }
-      repairs += Self.zeros(name, bytes.count..<made) + [.sync(name)]
+      repairs += Journal.zeros(name, bytes.count..<made) + [.sync(name)]
       notes.append("\(name) had lost bytes behind the log's end: zeros were written there")
       segments[segments.count - 1].size = made
-    }
-  }
-
-  /// Writes zeros there, in pieces that share their bytes: a header may tell of a huge file.
-  private static func zeros(_ name: String, _ range: Range<Int>) -> [FileEffect] {
-    let piece = [UInt8](repeating: 0, count: min(range.count, 256 << 10))
-    return stride(from: range.lowerBound, to: range.upperBound, by: piece.count).map { start in
-      let count = min(piece.count, range.upperBound - start)
-      let bytes = count == piece.count ? piece : Array(piece[..<count])
-      return .write(name, offset: UInt64(start), bytes: bytes)
     }
   }
 

@@ -115,32 +115,6 @@ extension Node {
     return max(end, disk.retryAt)
   }
 
-  // What a snapshot left of memory: the log before it, and the values that were overwritten while
-  // it was written.
-
-  private var requestCount: UInt64 {
-    counters.requests &+ UInt64(clamping: redis.counters.commands)
-  }
-
-  mutating func giveMemoryBack() {
-    guard let freed = disk.freed else { return }
-    if freed.requests != requestCount { memoryWasFreed() }
-    guard now.monotonic >= memoryDeadline else { return }
-    effects.givesMemoryBack = true
-    disk.freed = nil
-  }
-
-  private mutating func memoryWasFreed() {
-    disk.freed = NodeDisk.FreedMemory(requests: requestCount, since: now.monotonic)
-  }
-
-  /// When it will have been quiet for long enough, monotonic nanoseconds.
-  var memoryDeadline: UInt64 {
-    guard let freed = disk.freed else { return .max }
-    return max(freed.since, disk.quiet.since)
-      + settings.quietMilliseconds * nanosecondsPerMillisecond
-  }
-
   /// Keeps one snapshot instead of two where the folder grows too large for both.
   private mutating func dropOlderSnapshot(expecting coming: UInt64) {
     let newest = disk.journal.newestSnapshotBytes
@@ -163,7 +137,6 @@ extension Node {
     disk.journal.snapshotIsDurable(written, retainLogFrom: raft.firstIndex)
     replaceDamaged(by: written.metadata.last.index)
     counters.snapshotsMade += 1
-    memoryWasFreed()
   }
 
   private mutating func discard(_ entries: [Entry]) {

@@ -41,8 +41,7 @@ extension Node {
   /// The earliest time at which this node, apart from Raft and the clerk, has something to do;
   /// monotonic nanoseconds.
   private var ownDeadline: UInt64 {
-    var deadline = min(nextErrandLook, expiryDeadline, comparisonDeadline)
-    deadline = min(deadline, quietDeadline, memoryDeadline)
+    var deadline = min(nextErrandLook, expiryDeadline, comparisonDeadline, quietDeadline)
     if let again = disk.receiveAgainAt { deadline = min(deadline, again) }
     if redis.count > 0 { deadline = min(deadline, redis.nextCheck) }
     if !accepted.isEmpty { deadline = min(deadline, nextHelloCheck) }

@@ -132,7 +132,6 @@ package struct Node<Service: NodeService>: Sendable where Service.Machine: Senda
     continueHandOver()
     updateFreshness()
     writeSnapshot()
-    giveMemoryBack()
     flushJournal()
     drain()
     nextDeadline = deadline

@@ -17,8 +17,6 @@ struct NodeDisk: Sendable {
   private var nextSync: UInt64 = 1
   var writing = SnapshotWriting.none
   var quiet = Quiet()
-  /// A snapshot left memory that is free and not yet given back.
-  var freed: FreedMemory?
   /// Sections of a leader's snapshot that were not yet handed on.
   var received: [SnapshotChunk] = []
   /// Sections that were handed on and not yet taken.
@@ -64,13 +62,6 @@ struct NodeDisk: Sendable {
       bytes = now
       since = time
     }
-  }
-
-  /// Memory that is to be given back once nobody asks anything, since that takes long.
-  struct FreedMemory: Sendable {
-    /// The requests that have come, and since when no more have; monotonic nanoseconds.
-    var requests: UInt64
-    var since: UInt64
   }
 
   /// The snapshot file that is being written.

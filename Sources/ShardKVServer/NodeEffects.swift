@@ -33,9 +33,6 @@ package struct NodeEffects: Sendable {
   package var background: [BackgroundOrder] = []
   /// For the log, in the order they happened.
   package var events: [NodeEvent] = []
-  /// Nobody seems to need this process for a moment: memory that is free may be given back to the
-  /// system, though all stands still meanwhile.
-  package var givesMemoryBack = false
   /// The node is done: the process ends with this.
   package var stop: NodeStop?
   /// The commands applied in this turn, for those who watch; only if

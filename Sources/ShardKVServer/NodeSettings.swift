@@ -15,8 +15,7 @@ package struct NodeSettings: Sendable {
   /// …and at least this many times the size of the newest snapshot.
   package var snapshotFactor = 0.2
   /// A sixteenth of these bytes and a tenth of that factor are enough where next to nothing was
-  /// written for so long: the log leaves memory, and the next start finds little to apply. When
-  /// nobody asks anything for as long, free memory goes back to the system.
+  /// written for so long: the log leaves memory, and the next start finds little to apply.
   package var quietMilliseconds: UInt64 = 10_000
   /// The older of two snapshots, and the log that only it needs, goes when the folder would have
   /// more than this many times the size of the newest…

@@ -23,8 +23,6 @@ struct LoneNode<Service: NodeService> where Service.Machine: Sendable {
   private(set) var largestTurnBytes = 0
   /// The most entries that were applied in one turn.
   private(set) var mostApplied: UInt64 = 0
-  /// How often memory was to be given back.
-  private(set) var memoryReturns = 0
   private var background = BackgroundWorker()
   /// What is done beside the journal comes to nothing for now.
   var holdsBackground = false
@@ -71,7 +69,6 @@ struct LoneNode<Service: NodeService> where Service.Machine: Sendable {
       let applied = node.applied.rawValue
       let effects = node.turn(now, pending)
       mostApplied = max(mostApplied, node.applied.rawValue - applied)
-      memoryReturns += effects.givesMemoryBack ? 1 : 0
       pending = []
       files.perform(effects.files)
       for link in effects.links { carryOut(link) }

@@ -145,6 +145,13 @@ extension ShardGroupMachine {
 
 extension ByteWriter {
   fileprivate mutating func keyedCommands(_ commands: [KeyedCommand]) {
+    var bytes = 4
+    for command in commands {
+      bytes += 1
+      for argument in command.arguments { bytes += argument.count + (argument.count < 128 ? 1 : 3) }
+    }
+    // What a client sends at once is one entry of the log: it need not be copied while it grows.
+    reserve(bytes)
     varint(commands.count)
     for command in commands {
       varint(command.arguments.count)
