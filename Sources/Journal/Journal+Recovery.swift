@@ -242,8 +242,9 @@ extension Journal {
     return newest
   }
 
-  /// A snapshot that a leader sent counts as soon as it is durable, before the log is: if it is
-  /// damaged then, the log ends where it always did, and yet acknowledged data is missing.
+  /// A snapshot that a leader sent counts from the first start after it became durable, whether or
+  /// not the log was reset to it. If it is damaged by the next one, the log ends where it always
+  /// did, and yet acknowledged data is missing.
   private static func noteLoss(
     _ snapshots: SnapshotRecovery, _ used: SnapshotFile?, _ found: inout LogRecovery
   ) {

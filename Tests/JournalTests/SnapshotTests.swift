@@ -45,8 +45,9 @@ import Testing
     #expect(recovery.journal.snapshotBytes == journal.snapshotBytes)
   }
 
-  /// A leader's snapshot is acknowledged when it is durable, before the log is reset to it. If
-  /// it is damaged then, what is left is a whole log and an older snapshot, and yet not everything.
+  /// After a crash before the log is reset to a leader's snapshot the replica goes on from it, and
+  /// acknowledges it. If it is damaged by the next start, what is left is a whole log and an older
+  /// snapshot, and yet not everything.
   @Test func aDamagedSnapshotBehindTheEndOfTheLogIsALoss() throws {
     var (disk, journal) = try filled(5)
     try disk.snapshot(

@@ -15,6 +15,8 @@ KEY = b"key:%012d"
 PIPELINE = 500
 ROUNDS = 10
 BENCH_SECONDS = "20"
+# A little more than a node waits before it makes a snapshot because nothing is written.
+QUIET_SECONDS = 12
 # A little more than the node keeps its longest turns for.
 RECENT_SECONDS = 62
 QUICK_ALONE = ("--heartbeat", "10ms", "--election-timeout", "30ms")
@@ -117,6 +119,15 @@ class Town:
 
     until(rests, 60)
 
+  def rest(self):
+    """Waits until the node has written what it writes only when it is quiet."""
+    time.sleep(QUIET_SECONDS)
+    self.settle()
+
+  def per_key(self, empty):
+    live = self.count * (len(KEY % 0) + VALUE_BYTES)
+    return f"{(self.memory() - empty - live) / self.count:,.0f} bytes"
+
   def bench(self):
     """What 16 clients that write feel, and the longest turn of the node's loop meanwhile. What a
     start takes is past the last minute then."""
@@ -142,10 +153,10 @@ def work(place, count, base):
   empty = town.memory()
   rows = []
   seconds = town.write_all(0)
-  town.settle()
   rows.append(("writing every key, in pipelines", f"{count / seconds:,.0f} keys/s"))
-  rows.append(("memory for a key beside key and value",
-               f"{(town.memory() - empty - live) / count:,.0f} bytes"))
+  rows.append(("memory for a key beside key and value, at once", town.per_key(empty)))
+  town.rest()
+  rows.append(("the same at rest", town.per_key(empty)))
   rows.append(("memory at most meanwhile", f"{town.memory('VmHWM') / (1 << 20):,.0f} MiB"))
   usage.start()
   for turn in range(1, ROUNDS + 1):
@@ -156,11 +167,16 @@ def work(place, count, base):
   rows.append((f"longest turn while overwriting {ROUNDS} times", town.longest_turn()))
   rows.append((f"disk at most while overwriting {ROUNDS} times",
                f"{usage.most / live:.2f} x live data"))
-  town.settle()
+  town.rest()
   rows.append(("disk afterwards", f"{usage.now() / live:.2f} x live data"))
+  rows.append(("memory for a key then", town.per_key(empty)))
+  # So that the start has a log to read.
+  town.write_all(ROUNDS)
   seconds = town.restart()
   rows.append(("start after kill -9",
                f"{seconds:.2f} s, {seconds / (live / GIB):.2f} s/GiB of live data"))
+  town.rest()
+  rows.append(("memory for a key after a start", town.per_key(empty)))
   town.read_all(ROUNDS)
   for name, options in (("often", ("--snapshot-bytes", "4194304")),
                         ("as usual", ()), ("never", ("--snapshot-bytes", str(1 << 40)))):
