@@ -101,7 +101,8 @@ extension Nemesis {
 
   private func banish(_ host: SimulatedHost, from core: [Bool]) {
     let fate = generator.next(in: 0..<6)
-    if fate < 2 { gone.insert(host.index) }
+    // One that is paused, too: if it has just ended by request, a supervisor would start it.
+    if fate <= 2 { gone.insert(host.index) }
     switch fate {
     case 0: simulator.crash(host, losesUnsynced: true, silently: true)
     case 1: simulator.crash(host, losesUnsynced: false, silently: false)
