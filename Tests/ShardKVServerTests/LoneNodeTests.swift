@@ -33,6 +33,20 @@ struct LoneNodeTests {
     return node
   }
 
+  /// Group 5 registers so often, each time with news, which is an entry of the log.
+  private func register(
+    _ count: UInt64, with node: inout LoneNode<ControllerService>, pause: UInt64 = 0
+  ) throws {
+    let client = try node.client(1)
+    for number in 1...count {
+      var newer = record
+      newer.membershipIndex = number
+      let request = Request.Body.register(GroupID(5), newer)
+      #expect(try node.ask(request, on: client) == .done(ConfigNumber(0)))
+      node.pass(milliseconds: pause)
+    }
+  }
+
   @Test func restartKeepsWhatWasAnswered() throws {
     let before = try joined(NodeSettings())
     var node = try LoneNode<ControllerService>(before.files)
@@ -76,14 +90,7 @@ struct LoneNodeTests {
     settings.quietMilliseconds = 10_000
     var node = try LoneNode<ControllerService>(group: 0, settings: settings)
     node.pass(milliseconds: 2_000)
-    let client = try node.client(1)
-    for number in 1...1_500 {
-      var newer = record
-      newer.membershipIndex = UInt64(number)
-      #expect(
-        try node.ask(.register(GroupID(5), newer), on: client) == .done(ConfigNumber(0)))
-      node.pass(milliseconds: 10)
-    }
+    try register(1_500, with: &node, pause: 10)
     #expect(node.node.counters.snapshotsMade == 0)
     #expect(node.node.journalBytesSinceSnapshot > 64 << 10)
     node.pass(milliseconds: 5_000)
@@ -150,13 +157,7 @@ struct LoneNodeTests {
     settings.raft.committedBytesMax = 1_000
     var before = try LoneNode<ControllerService>(group: 0, settings: settings)
     before.pass(milliseconds: 2_000)
-    let client = try before.client(1)
-    for number in 1...300 {
-      var newer = record
-      newer.membershipIndex = UInt64(number)
-      #expect(
-        try before.ask(.register(GroupID(5), newer), on: client) == .done(ConfigNumber(0)))
-    }
+    try register(300, with: &before)
     var node = try LoneNode<ControllerService>(before.files, settings: settings)
     #expect(node.node.applied == .zero)
     node.pass(milliseconds: 2_000)
