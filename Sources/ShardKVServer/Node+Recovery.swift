@@ -22,12 +22,15 @@ package enum NodeRecoveryError: Error, Sendable, CustomStringConvertible {
 
 extension Node {
   /// What a node begins with.
-  package struct Start: Sendable {
+  package struct Start: ~Copyable, Sendable {
     package var node: Node
     /// To be done, all and in order, before the first turn.
     package var repairs: [FileEffect]
     /// What recovery cut or kept aside, for the log.
     package var notes: [String]
+
+    /// The node alone, once the repairs are done.
+    package consuming func repaired() -> Node { node }
   }
 
   /// Makes a node of what is in its folder: the state machine from the newest snapshot, Raft from

@@ -7,7 +7,8 @@ import Wire
 
 /// One replica of one group as a value: inputs go in with ``turn(_:_:)``, and what is to be done
 /// comes out. Whoever drives it (a loop over real sockets and files, or a simulator) carries the
-/// effects out and knows nothing of what they mean.
+/// effects out and knows nothing of what they mean. It cannot be copied: a copy that somebody
+/// forgets would hold the whole state of its moment for as long as the process runs.
 ///
 /// A turn, in this order, which the order of ``NodeEffects`` continues outside:
 ///
@@ -19,7 +20,7 @@ import Wire
 ///    now, votes and acknowledgements wait for the sync, committed entries are applied and
 ///    answered;
 /// 5. the journal's batch is written, and one sync ordered for everything in it.
-package struct Node<Service: NodeService>: Sendable where Service.Machine: Sendable {
+package struct Node<Service: NodeService>: ~Copyable, Sendable where Service.Machine: Sendable {
   package let identity: ReplicaIdentity
   let settings: NodeSettings
   private let anchor = Anchor()

@@ -7,7 +7,7 @@ import Storage
 import Wire
 
 /// The shell of one node: waits, lets the node decide, and carries out what it wants.
-struct Server<Service: NodeService> where Service.Machine: Sendable {
+struct Server<Service: NodeService>: ~Copyable where Service.Machine: Sendable {
   /// How long a node that was asked to stop may take, its last bytes included.
   static var stopNanoseconds: UInt64 { 2_000 * nanosecondsPerMillisecond }
 
@@ -28,7 +28,7 @@ struct Server<Service: NodeService> where Service.Machine: Sendable {
   private static var lookAtDiskNanoseconds: UInt64 { 100 * nanosecondsPerMillisecond }
   private static var lookAtDiskBytes: Int { 1 << 20 }
 
-  init(node: Node<Service>, loop: Loop, storage: ServerStorage, log: Log) {
+  init(node: consuming Node<Service>, loop: Loop, storage: ServerStorage, log: Log) {
     self.node = node
     self.loop = loop
     self.storage = storage

@@ -16,14 +16,12 @@ import Wire
     "-OOM command not allowed: the disks of the servers that have the keys are "
     + "too full. Nothing was changed; delete keys or free disk space\r\n"
 
-  /// A leader of three whose reserve is 1 MB and whose journal is small.
-  private static func leader(segmentBytes: Int = 4 << 20) throws -> (seat: Seat, term: UInt64) {
+  /// One of three whose reserve is 1 MB and whose journal is small.
+  private static func seat(segmentBytes: Int = 4 << 20) throws -> Seat {
     var settings = NodeSettings()
     settings.diskReserveBytes = reserve
     settings.journal.segmentBytes = segmentBytes
-    var seat = try Seat(settings: settings)
-    let term = try seat.lead()
-    return (seat, term)
+    return try Seat(settings: settings)
   }
 
   private static func space(_ free: UInt64) -> NodeInput {
@@ -50,10 +48,11 @@ import Wire
   }
 
   @Test func growthIsRefusedBelowTheReserveAndTheRestGoesOn() throws {
-    var (seat, term) = try Self.leader()
+    var seat = try Self.seat()
+    let term = try seat.lead()
     try Self.give(Self.reserve - 1, to: &seat, term: term)
     #expect(seat.table.events.suffix(2).map(\.level) == [.warning, .warning])
-    #expect(seat.table.node.watchesDisk)
+    #expect(seat.table.node.watchesDisk == true)
     #expect(
       seat.table.node.status().disk
         == .init(free: Self.reserve - 1, total: 100_000_000, room: .low))
@@ -79,7 +78,8 @@ import Wire
   }
 
   @Test func growthIsTakenAgainWithATenthMoreThanTheReserve() throws {
-    var (seat, term) = try Self.leader()
+    var seat = try Self.seat()
+    let term = try seat.lead()
     let put = Self.write(.put(value: [2]), 2)
     try Self.give(Self.reserve - 1, to: &seat, term: term)
     seat.table.take([Self.space(Self.reserve * 11 / 10 - 1)])
@@ -88,16 +88,17 @@ import Wire
     let heard = AppendReply(outcome: .heard, round: 0, wall: seat.table.now.wall, hasRoom: true)
     let mail = try seat.mail(5, term: term, .appendReply(heard))
     seat.table.take([Self.space(Self.reserve * 11 / 10), mail])
-    #expect(!seat.table.node.watchesDisk)
+    #expect(seat.table.node.watchesDisk == false)
     #expect(try Self.ask(&seat, put).isEmpty)
     try seat.acknowledge(seat.table.node.raft.lastIndex.rawValue, term: term)
     #expect(try seat.answers() == [.written(.written(version: 2))])
     seat.table.take([Self.space(Self.reserve)])
-    #expect(!seat.table.node.watchesDisk)
+    #expect(seat.table.node.watchesDisk == false)
   }
 
   @Test func ofAPipelineOnlyWhatGrowsIsRefused() throws {
-    var (seat, term) = try Self.leader()
+    var seat = try Self.seat()
+    let term = try seat.lead()
     let client = seat.table.redis(1)
     try Self.give(0, to: &seat, term: term)
     #expect(seat.ask("SET a 1", on: client) == Self.oom)
@@ -111,7 +112,8 @@ import Wire
   }
 
   @Test func transactionThatGrowsIsDiscardedAsAWhole() throws {
-    var (seat, term) = try Self.leader()
+    var seat = try Self.seat()
+    let term = try seat.lead()
     let client = seat.table.redis(1)
     try Self.give(0, to: &seat, term: term)
     let last = seat.table.node.raft.lastIndex.rawValue
@@ -130,7 +132,8 @@ import Wire
   }
 
   @Test func withoutRoomForTheJournalOnlyReadsAreServed() throws {
-    var (seat, term) = try Self.leader(segmentBytes: 64 << 10)
+    var seat = try Self.seat(segmentBytes: 64 << 10)
+    let term = try seat.lead()
     let client = seat.table.redis(1)
     try Self.give(64 << 10, to: &seat, term: term)
     #expect(seat.table.node.status().disk?.room == .low)
@@ -152,7 +155,8 @@ import Wire
   /// It waits for an entry that moves the clock, for which there is no room: it must neither wait
   /// for ever nor keep the node awake.
   @Test func readOfAnOverdueKeyIsRefusedWithoutRoomForTheClock() throws {
-    var (seat, term) = try Self.leader(segmentBytes: 64 << 10)
+    var seat = try Self.seat(segmentBytes: 64 << 10)
+    let term = try seat.lead()
     let client = seat.table.redis(1)
     _ = seat.ask("SET b{a} 1 PX 100", on: client)
     let last = seat.table.node.raft.lastIndex.rawValue
@@ -168,7 +172,8 @@ import Wire
 
   /// It is refused though this disk has room: the group would lose its quorum.
   @Test func growthIsRefusedWhenTooFewOthersHaveRoom() throws {
-    var (seat, term) = try Self.leader()
+    var seat = try Self.seat()
+    let term = try seat.lead()
     let put = Self.write(.put(value: [2]), 2)
     try seat.sayRoom(false, term: term)
     #expect(try Self.ask(&seat, put) == [.refused(.noRoom)])
@@ -181,7 +186,8 @@ import Wire
 
   /// A leader that nobody can take over from refuses after a moment, whatever others once said.
   @Test func growthIsRefusedWhenNobodyIsHeardToHaveRoom() throws {
-    var (seat, _) = try Self.leader()
+    var seat = try Self.seat()
+    _ = try seat.lead()
     seat.table.take([Self.space(0), seat.mail(Self.write(.put(value: [2]), 2))])
     seat.table.pass(milliseconds: 390)
     #expect(try seat.answers().isEmpty)
@@ -191,7 +197,8 @@ import Wire
 
   /// Nobody is refused: what comes meanwhile is for the next leader.
   @Test func leaderWithoutRoomHandsOverToAVoterWithRoom() throws {
-    var (seat, term) = try Self.leader()
+    var seat = try Self.seat()
+    let term = try seat.lead()
     let client = seat.table.redis(1)
     let last = seat.table.node.raft.lastIndex.rawValue
     try seat.acknowledge(last, term: term)
@@ -215,7 +222,8 @@ import Wire
   }
 
   @Test func informationNamesTheDisk() throws {
-    var (seat, _) = try Self.leader()
+    var seat = try Self.seat()
+    _ = try seat.lead()
     let client = seat.table.redis(1)
     #expect(!seat.ask("INFO persistence", on: client).contains("disk_"))
     seat.table.take([Self.space(5)])

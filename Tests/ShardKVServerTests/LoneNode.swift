@@ -7,7 +7,7 @@ import Wire
 
 /// A group of one replica, or of some more that the test plays, whose disk never fails and whose
 /// network is the test itself.
-struct LoneNode<Service: NodeService> where Service.Machine: Sendable {
+struct LoneNode<Service: NodeService>: ~Copyable where Service.Machine: Sendable {
   private(set) var node: Node<Service>
   private(set) var files: MemoryFolder
   private(set) var now = Moment(monotonic: 1_000_000_000, wall: 1_700_000_000_000)
@@ -58,8 +58,8 @@ struct LoneNode<Service: NodeService> where Service.Machine: Sendable {
   init(_ folder: MemoryFolder, settings: NodeSettings = NodeSettings()) throws {
     files = folder
     let start = try Node<Service>.recover(folder.reader, settings: settings, seed: 7, now: now)
-    node = start.node
     files.perform(start.repairs)
+    node = start.repaired()
   }
 
   /// Runs turns until nothing is left to do at once.

@@ -130,14 +130,18 @@ struct LoneNodeTests {
     settings.journal.segmentBytes = 1_024
     settings.scrubMilliseconds = 60_000
     settings.quietMilliseconds = 3_600_000
-    var whole = try joined(settings)
-    whole.pass(milliseconds: 100)
+    func joined() throws -> LoneNode<ControllerService> {
+      var node = try self.joined(settings)
+      node.pass(milliseconds: 100)
+      return node
+    }
+    let whole = try joined()
     // Others wait for the next write to be removed.
     let journal = try Journal.recover(whole.files.reader, settings: settings.journal).journal
     let names = whole.files.files.keys.filter { journal.needs(file: $0) }.sorted()
     #expect(names.contains { $0.hasPrefix("snap-") } && names.contains { $0.hasPrefix("wal-") })
     for name in names {
-      var node = whole
+      var node = try joined()
       node.flip(bit: 8 * 40, of: name)
       node.pass(milliseconds: 70_000)
       #expect(node.stop == nil)

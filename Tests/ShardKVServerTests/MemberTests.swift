@@ -21,14 +21,13 @@ struct MemberTests {
             address: "127.0.0.1:7112"))))
   }
 
-  /// A leader that has taken in a learner.
-  private func leader() throws -> (LoneNode<ShardGroupService>, ConnectionID) {
-    var node = try LoneNode<ShardGroupService>(group: 4)
+  /// Lets the node become a leader that has taken in a learner; the connection of a client.
+  private func lead(_ node: inout LoneNode<ShardGroupService>) throws -> ConnectionID {
     node.pass(milliseconds: 2_000)
     let client = try node.client(1)
     let address = ReplicaAddress(id: other, peer: "127.0.0.1:7112")
     #expect(try node.ask(.membership(.add(address)), on: client) == .done(.zero))
-    return (node, client)
+    return client
   }
 
   @Test func contextIsReadAsItWasWritten() {
@@ -42,7 +41,8 @@ struct MemberTests {
   }
 
   @Test func learnerIsListedWithItsAddressAndDoesNotVote() throws {
-    var (node, client) = try leader()
+    var node = try LoneNode<ShardGroupService>(group: 4)
+    let client = try lead(&node)
     guard case .status(let status) = try node.ask(.status, on: client) else {
       Issue.record("no status")
       return
@@ -54,7 +54,8 @@ struct MemberTests {
   }
 
   @Test func folderIsBoundOnceAndAnotherIsDismissed() throws {
-    var (node, _) = try leader()
+    var node = try LoneNode<ShardGroupService>(group: 4)
+    _ = try lead(&node)
     let first = node.accept(2)
     node.receive(hello(70), on: first)
     #expect(!node.closed.contains(first))
@@ -147,7 +148,8 @@ struct MemberTests {
   }
 
   @Test func whoIsDismissedByItsGroupStops() throws {
-    var (node, _) = try leader()
+    var node = try LoneNode<ShardGroupService>(group: 4)
+    _ = try lead(&node)
     let connection = node.accept(2)
     node.receive(hello(70), on: connection)
     node.receive(FrameCodec.encode(.dismissal(reason: "made anew")), on: connection)
@@ -155,14 +157,16 @@ struct MemberTests {
   }
 
   @Test func clientCannotDismiss() throws {
-    var (node, client) = try leader()
+    var node = try LoneNode<ShardGroupService>(group: 4)
+    let client = try lead(&node)
     node.receive(FrameCodec.encode(.dismissal(reason: "made anew")), on: client)
     #expect(node.stop == nil)
     #expect(node.closed.contains(client))
   }
 
   @Test func silentLearnerIsNotPromotedAndSaysWhy() throws {
-    var (node, client) = try leader()
+    var node = try LoneNode<ShardGroupService>(group: 4)
+    let client = try lead(&node)
     node.pass(milliseconds: 1_000)
     guard
       case .refused(.invalid(let reason)) = try node.ask(.membership(.promote(other)), on: client)
@@ -175,7 +179,8 @@ struct MemberTests {
   }
 
   @Test func addressOfAMemberIsNotGivenToAnother() throws {
-    var (node, client) = try leader()
+    var node = try LoneNode<ShardGroupService>(group: 4)
+    let client = try lead(&node)
     let address = ReplicaAddress(id: ReplicaID(rawValue: 0xC3), peer: "127.0.0.1:7112")
     guard
       case .refused(.invalid(let reason)) = try node.ask(.membership(.add(address)), on: client)

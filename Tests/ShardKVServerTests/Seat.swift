@@ -8,7 +8,7 @@ import Testing
 import Wire
 
 /// Replica 3 of a shard group whose other two, 4 and 5, are played by the test.
-struct Seat {
+struct Seat: ~Copyable {
   static let group = GroupID(4)
   static let key: [UInt8] = [97]
   static let stamp: UInt64 = 1_700_000_000_000
@@ -18,12 +18,14 @@ struct Seat {
   /// What 4 and 5 say of their disks when they answer.
   var othersHaveRoom = true
   /// The connections of 4 and 5 to it.
-  private var links: [ReplicaID: ConnectionID] = [:]
+  private let links: [ReplicaID: ConnectionID]
 
   init(settings: NodeSettings = NodeSettings()) throws {
-    table = try LoneNode(group: Self.group.rawValue, others: [4, 5], settings: settings)
+    var table = try LoneNode<ShardGroupService>(
+      group: Self.group.rawValue, others: [4, 5], settings: settings)
     table.take([])
-    client = try table.client(1)
+    let client = try table.client(1)
+    var links: [ReplicaID: ConnectionID] = [:]
     for other: UInt64 in [4, 5] {
       let address = LoneNode<ShardGroupService>.address(other)
       let link = table.accept(other)
@@ -40,6 +42,9 @@ struct Seat {
       let opened = try #require(table.opened[address.peer])
       table.take([.link(.connected(opened))])
     }
+    self.table = table
+    self.client = client
+    self.links = links
   }
 
   /// A message of another replica, as it lies in the mail.

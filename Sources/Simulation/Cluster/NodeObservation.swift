@@ -48,7 +48,7 @@ package final class NodeObservation: Sendable {
 
   @_specialize(where Service == ShardGroupService)
   @_specialize(where Service == ControllerService)
-  init<Service: NodeService>(_ node: __shared Node<Service>) {
+  init<Service: NodeService>(_ node: borrowing Node<Service>) {
     replica = node.identity.replica
     role = node.raft.role
     term = node.raft.term

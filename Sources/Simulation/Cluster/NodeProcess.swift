@@ -46,9 +46,9 @@ where Service.Machine: Sendable {
       host.disk.reader, settings: settings, seed: seed, now: now)
     for effect in start.repairs { try host.disk.execute(effect) }
     for text in start.notes { note(text) }
-    node = start.node
     nextDeadline = start.node.nextDeadline
     observation = NodeObservation(start.node)
+    node = start.repaired()
   }
 
   package func turn(_ now: Moment, _ inputs: [NodeInput]) -> NodeEffects {
