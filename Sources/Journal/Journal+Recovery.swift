@@ -33,7 +33,6 @@ extension Journal {
       last: EntryID(index: log.lastIndex, term: log.lastTerm), flushedLast: log.lastIndex,
       resetIndex: log.baseIndex, hardState: log.hardState, trust: log.trust)
     journal.snapshots = Array(snapshots.valid.prefix(2).reversed())
-    journal.writtenBytes = log.bytesAfterMarker
     var repairs = identityRepairs + found.repairs
     var notes = [identityNote].compactMap(\.self) + found.notes
     journal.spares = spares(folder, settings, &repairs)
@@ -64,6 +63,7 @@ extension Journal {
       journal.resetLog(to: last)
       log.reset(to: last)
     }
+    journal.writtenBytes = log.bytes(after: snapshot?.metadata.last.index ?? .zero)
     return Recovery(
       identity: identity, journal: journal, repairs: repairs,
       syncs: syncs,

@@ -8,10 +8,14 @@ extension Journal {
   /// Bytes of the newest snapshot's file; 0 without one.
   package var newestSnapshotBytes: UInt64 { snapshots.last?.size ?? 0 }
 
-  /// Begins a snapshot, own or received, of what was appended so far.
-  package func snapshotWriter(_ metadata: SnapshotMetadata) -> SnapshotWriter {
-    SnapshotWriter(
-      metadata, owner: owner, writtenBytes: writtenBytes + UInt64(buffer.count),
+  /// Begins a snapshot, own or received, of what was appended so far but for the last `unapplied`
+  /// bytes.
+  package func snapshotWriter(
+    _ metadata: SnapshotMetadata, unapplied: Int = 0
+  ) -> SnapshotWriter {
+    let behind = min(UInt64(max(0, unapplied)), bytesSinceSnapshot)
+    return SnapshotWriter(
+      metadata, owner: owner, writtenBytes: writtenBytes + UInt64(buffer.count) - behind,
       isSynced: !settings.bugs.contains(.snapshotRenamedUnsynced))
   }
 

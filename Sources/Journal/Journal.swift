@@ -166,7 +166,7 @@ package struct Journal: Sendable {
   /// Bytes of the snapshots that are kept.
   package var snapshotBytes: UInt64 { snapshots.reduce(0) { $0 + $1.size } }
 
-  /// Bytes of records since the newest durable snapshot was begun.
+  /// Bytes of records that the newest durable snapshot does not make superfluous.
   package var bytesSinceSnapshot: UInt64 {
     writtenBytes + UInt64(buffer.count) - writtenBytesAtSnapshot
   }

@@ -13,8 +13,6 @@ struct RecoveredLog {
   /// False: whoever walks a segment wants to know whether it is whole, not what is in it, and the
   /// entries get no payloads.
   var keepsPayloads = true
-  /// Bytes of batches after the marker of the newest snapshot that was durable.
-  var bytesAfterMarker: UInt64 = 0
 
   init(_ header: SegmentHeader) {
     baseIndex = header.last.index
@@ -39,6 +37,13 @@ struct RecoveredLog {
     if index == baseIndex { return baseTerm }
     guard index > baseIndex, index <= lastIndex else { return nil }
     return entries[Int(index.rawValue - baseIndex.rawValue) - 1].term
+  }
+
+  /// Bytes of the records of the entries after `index`.
+  func bytes(after index: LogIndex) -> UInt64 {
+    entries.reduce(0) {
+      $0 + ($1.index > index ? UInt64(RecordHeader.recordBytes(bodyCount: $1.payload.count)) : 0)
+    }
   }
 
   /// Takes an entry over; false if it would leave a gap.
@@ -106,7 +111,6 @@ struct SegmentScan {
         return bad(end, problem.offset, problem.reason)
       }
       offset += size
-      log.bytesAfterMarker += UInt64(offset - end.offset)
       end.lastBatch = end.offset
       end.offset = offset
       // The next segment was made, with the chain so far, before the seal was written.
@@ -185,8 +189,7 @@ struct SegmentScan {
         else { return (offset, "entry \(id.index) leaves a gap after \(log.lastIndex)") }
       case .logReset:
         log.reset(to: id)
-      case .snapshotMarker:
-        log.bytesAfterMarker = 0
+      case .snapshotMarker: break
       case .seal:
         end.sealedFor = header.index
       case .trust:

@@ -68,8 +68,10 @@ package struct SnapshotWriter: Hashable, Sendable {
 /// A snapshot that is durable under its name, and that its journal does not know of yet.
 package struct WrittenSnapshot: Hashable, Sendable {
   let file: SnapshotFile
-  /// ``Journal/writtenBytes`` when it was begun.
+  /// ``Journal/writtenBytes`` as far as it holds what was written.
   let writtenBytes: UInt64
 
   package var metadata: SnapshotMetadata { file.metadata }
+  /// Of its file.
+  package var name: String { FileNames.snapshot(file.metadata.last) }
 }

@@ -107,6 +107,9 @@ extension RaftNode {
   /// The term of the entry at `index`; `nil` if it is no longer, or not yet, in memory.
   package func term(at index: LogIndex) -> Term? { log.term(at: index) }
 
+  /// Bytes of the entries after `index`, about as many as they are in a journal.
+  package func bytes(after index: LogIndex) -> Int { log.bytes(after: index) }
+
   /// What a snapshot of the state after the entry at `index` stands for; `nil` if that entry is not
   /// committed or no longer in memory.
   package func metadata(at index: LogIndex) -> SnapshotMetadata? {

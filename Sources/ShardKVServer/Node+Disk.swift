@@ -84,7 +84,9 @@ extension Node {
       }
       dropOlderSnapshot(expecting: disk.journal.newestSnapshotBytes)
       effects.background.append(
-        .write(disk.journal.snapshotWriter(metadata), service.capture()))
+        .write(
+          disk.journal.snapshotWriter(metadata, unapplied: raft.bytes(after: applied)),
+          service.capture()))
       disk.writing = .own(metadata)
     }
     scrub()
@@ -97,12 +99,16 @@ extension Node {
   }
 
   /// There is enough in the log after the last snapshot; with more parts, so much less is enough.
+  /// Nearly all of it must have been applied: after a start with a long log a snapshot of the first
+  /// entries would let go of next to nothing.
   private func isSnapshotWorthIt(bytesPart: UInt64 = 1, factorPart: Double = 1) -> Bool {
     let bytes = disk.journal.bytesSinceSnapshot
     let factor = settings.snapshotFactor / factorPart
     return bytes >= settings.snapshotBytes / bytesPart
       && Double(bytes) >= Double(disk.journal.newestSnapshotBytes) * factor
       && applied > raft.snapshot.index
+      && raft.lastIndex.rawValue - applied.rawValue
+        <= (applied.rawValue - raft.snapshot.index.rawValue) / 8
   }
 
   /// When a snapshot is begun because it is quiet, monotonic nanoseconds; never if there is too
@@ -135,7 +141,7 @@ extension Node {
     disk.failures = 0
     discard(raft.compact(upTo: written.metadata))
     disk.journal.snapshotIsDurable(written, retainLogFrom: raft.firstIndex)
-    replaceDamaged(by: written.metadata.last.index)
+    replaceDamaged(by: written)
     counters.snapshotsMade += 1
   }
 

@@ -57,21 +57,22 @@ extension Node {
   }
 
   /// A snapshot was written that stands for all before it: what is older goes, although the log
-  /// could be of use to a slow follower.
-  mutating func replaceDamaged(by snapshot: LogIndex) {
+  /// could be of use to a slow follower. Where nothing was applied since the damaged snapshot, the
+  /// new one has its name, and took its place.
+  mutating func replaceDamaged(by snapshot: WrittenSnapshot) {
     guard !disk.damaged.isEmpty else { return }
-    _ = disk.journal.dropOlderSnapshots(retainLogFrom: snapshot.next)
+    _ = disk.journal.dropOlderSnapshots(retainLogFrom: snapshot.metadata.last.index.next)
     disk.retryAt =
       now.monotonic + settings.snapshotRetryMilliseconds.lowerBound * nanosecondsPerMillisecond
-    forgetRepaired()
+    forgetRepaired(replaced: snapshot.name)
   }
 
-  private mutating func forgetRepaired() {
+  private mutating func forgetRepaired(replaced: String? = nil) {
     let before = disk.damaged.count
-    disk.damaged.removeAll { !disk.journal.needs(file: $0) }
+    disk.damaged.removeAll { $0 == replaced || !disk.journal.needs(file: $0) }
     guard disk.damaged.isEmpty, before > 0 else { return }
     effects.rarePaths.insert(.damageRepaired)
     effects.events.append(
-      NodeEvent(.info, "nothing needs the damaged files any more: they are removed"))
+      NodeEvent(.info, "what was damaged is on the disk again, and the damaged files are gone"))
   }
 }
