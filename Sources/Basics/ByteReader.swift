@@ -86,6 +86,12 @@ package struct ByteReader: Sendable {
     return Array(bytes[offset..<offset + count])
   }
 
+  /// Leaves out bytes that have to be there.
+  package mutating func skip(_ count: Int, _ field: String) throws(ByteError) {
+    guard count >= 0, count <= remaining else { throw .truncated(field: field, offset: offset) }
+    offset += count
+  }
+
   /// Throws unless everything was read: a longer record is another version or damage.
   package func finish(_ record: String) throws(ByteError) {
     guard isAtEnd else { throw .malformed(field: "end of \(record)", offset: offset) }

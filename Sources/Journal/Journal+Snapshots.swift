@@ -89,7 +89,7 @@ extension Journal {
   /// The content of a section from the bytes that ``readSection(_:of:)`` named.
   ///
   /// - Throws: when its checksum or its form is wrong: the disk changed it.
-  package static func decodeSection(_ fileBytes: [UInt8]) throws(ByteError) -> [UInt8] {
-    try SnapshotFormat.decodeSection(fileBytes).content
+  package static func decodeSection(_ fileBytes: consuming [UInt8]) throws(ByteError) -> [UInt8] {
+    try SnapshotFormat.decodeSection(consume fileBytes)
   }
 }

@@ -136,7 +136,7 @@ package struct Scrub: Sendable {
       return piece == footer ? nil : "the footer does not match"
     }
     do {
-      let found = try SnapshotFormat.decodeSection(piece)
+      let found = try SnapshotFormat.checkSection(piece)
       guard found.number == number else { return "a section is out of order" }
       sectionsChecksum = SnapshotFormat.combine(sectionsChecksum, found.checksum)
       return nil

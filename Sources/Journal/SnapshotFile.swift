@@ -87,10 +87,10 @@ enum SnapshotFormat {
     return (writer.bytes, checksum)
   }
 
-  /// The content of a section, and its number and checksum.
-  static func decodeSection(
+  /// The number and the checksum of a whole section.
+  static func checkSection(
     _ bytes: [UInt8]
-  ) throws(ByteError) -> (number: Int, checksum: UInt32, content: [UInt8]) {
+  ) throws(ByteError) -> (number: Int, checksum: UInt32) {
     var reader = ByteReader(bytes)
     guard try reader.u32("section magic") == sectionMagic else {
       throw .malformed(field: "section magic", offset: 0)
@@ -98,13 +98,21 @@ enum SnapshotFormat {
     let number = Int(try reader.u32("section number"))
     let count = Int(try reader.u32("section length"))
     let stored = try reader.u32("section checksum")
-    let content = try reader.raw(count: count, "section")
+    try reader.skip(count, "section")
     try reader.finish("section")
     let start = CRC32C.checksum(bytes, in: 0..<12)
-    guard CRC32C.checksum(content, continuing: start) == stored else {
+    let content = sectionHeaderBytes..<bytes.count
+    guard CRC32C.checksum(bytes, in: content, continuing: start) == stored else {
       throw .malformed(field: "section checksum", offset: 12)
     }
-    return (number, stored, content)
+    return (number, stored)
+  }
+
+  /// The content of a section, in the memory of what was read.
+  static func decodeSection(_ bytes: consuming [UInt8]) throws(ByteError) -> [UInt8] {
+    _ = try checkSection(bytes)
+    bytes.removeFirst(sectionHeaderBytes)
+    return bytes
   }
 
   /// Magic, number of sections, length of the file, checksum of all sections' checksums, checksum

@@ -99,7 +99,7 @@ struct SnapshotScan {
       guard count <= SnapshotFormat.sectionBytesMax else { return "no section is so long" }
       let bytes = try folder.read(file.name, at: offset, count: Int(count))
       do {
-        let section = try SnapshotFormat.decodeSection(bytes)
+        let section = try SnapshotFormat.checkSection(bytes)
         guard section.number == found.sections.count else { return "a section is out of order" }
         checksum = SnapshotFormat.combine(checksum, section.checksum)
       } catch {

@@ -41,21 +41,21 @@ func readBytes(
   let size = UInt64(max(0, status.st_size))
   let start = min(place.offset, size)
   let count = min(max(0, place.count), Int(clamping: size - start))
-  var bytes = [UInt8](repeating: 0, count: count)
-  var done = 0
-  while done < count {
-    let got = bytes.withUnsafeMutableBytes { all in
-      let rest = UnsafeMutableRawBufferPointer(rebasing: all[done...])
-      return pread(file, rest.baseAddress, rest.count, off_t(start) + off_t(done))
-    }
-    if got > 0 {
-      done += got
-    } else if got == 0 {
-      break
-    } else if errno != EINTR {
-      throw StorageError("pread", name)
+  var error: StorageError?
+  let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, done in
+    while done < count {
+      let rest = UnsafeMutableBufferPointer(rebasing: buffer[done..<count])
+      let got = pread(file, rest.baseAddress, rest.count, off_t(start) + off_t(done))
+      if got > 0 {
+        done += got
+      } else if got == 0 {
+        break
+      } else if errno != EINTR {
+        error = StorageError("pread", name)
+        break
+      }
     }
   }
-  if done < count { bytes.removeLast(count - done) }
+  if let error { throw error }
   return bytes
 }
