@@ -72,13 +72,27 @@ package struct FolderReader {
 
   /// All plain files, in any order.
   package var list: () throws -> [File]
-  /// Exactly the bytes that are there: fewer than asked for only at the end of the file.
-  package var read: (FileRead) throws -> [UInt8]
+  /// Puts the bytes that are there in the place of what the array had: fewer than asked for only at
+  /// the end of the file. Memory that is used again need not be found and cleared by the system.
+  package var fill: (FileRead, inout [UInt8]) throws -> Void
+
+  package init(
+    list: @escaping () throws -> [File], fill: @escaping (FileRead, inout [UInt8]) throws -> Void
+  ) {
+    self.list = list
+    self.fill = fill
+  }
 
   package init(
     list: @escaping () throws -> [File], read: @escaping (FileRead) throws -> [UInt8]
   ) {
-    self.list = list
-    self.read = read
+    self.init(list: list, fill: { $1 = try read($0) })
+  }
+
+  /// What ``fill`` gives, in an array of its own.
+  package func read(_ place: FileRead) throws -> [UInt8] {
+    var bytes: [UInt8] = []
+    try fill(place, &bytes)
+    return bytes
   }
 }

@@ -26,8 +26,16 @@ struct FolderFiles {
   func size(_ name: String) -> UInt64? { files.first { $0.name == name }?.size }
 
   func read(_ name: String, at offset: UInt64, count: Int) throws(RecoveryError) -> [UInt8] {
+    var bytes: [UInt8] = []
+    try read(name, at: offset, count: count, into: &bytes)
+    return bytes
+  }
+
+  func read(
+    _ name: String, at offset: UInt64, count: Int, into bytes: inout [UInt8]
+  ) throws(RecoveryError) {
     do {
-      return try reader.read(FileRead(name: name, offset: offset, count: count))
+      try reader.fill(FileRead(name: name, offset: offset, count: count), &bytes)
     } catch {
       throw .unreadable(file: name, reason: "\(error)")
     }

@@ -75,6 +75,7 @@ struct SnapshotScan {
     _ folder: FolderFiles, _ file: FolderReader.File, _ found: inout SnapshotFile
   ) throws(RecoveryError) -> String? {
     var checksum: UInt32 = 0
+    var bytes: [UInt8] = []
     while true {
       let offset = found.size
       guard offset < file.size else { return "the footer is missing" }
@@ -97,7 +98,7 @@ struct SnapshotScan {
       let count = UInt64(SnapshotFormat.sectionHeaderBytes) + UInt64(length)
       guard count <= file.size - offset else { return "a section is longer than the file" }
       guard count <= SnapshotFormat.sectionBytesMax else { return "no section is so long" }
-      let bytes = try folder.read(file.name, at: offset, count: Int(count))
+      try folder.read(file.name, at: offset, count: Int(count), into: &bytes)
       do {
         let section = try SnapshotFormat.checkSection(bytes)
         guard section.number == found.sections.count else { return "a section is out of order" }

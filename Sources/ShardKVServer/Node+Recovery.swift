@@ -67,12 +67,15 @@ extension Node {
     _ snapshot: StoredSnapshot, of journal: Journal, from folder: FolderReader, _ service: Service
   ) throws(NodeRecoveryError) -> Service.Machine {
     var restorer = service.makeRestorer()
+    var bytes: [UInt8] = []
     for section in 0..<snapshot.sectionCount {
       do {
         guard let read = journal.readSection(section, of: snapshot.metadata.last) else {
           fatalError("invariant broken: recovery lost section \(section) of \(snapshot)")
         }
-        try restorer.consume(Journal.decodeSection(folder.read(read)))
+        try folder.fill(read, &bytes)
+        bytes = try Journal.decodeSection(consume bytes)
+        try restorer.consume(bytes)
       } catch {
         throw .snapshot(snapshot.metadata.last, section: section, reason: "\(error)")
       }

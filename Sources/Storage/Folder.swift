@@ -139,7 +139,14 @@ package final class Folder {
 
   /// The bytes that are there: fewer than asked for only at the end of the file.
   package func read(_ place: FileRead) throws(StorageError) -> [UInt8] {
-    try readBytes(place, from: try opened(place.name), folder: path)
+    var bytes: [UInt8] = []
+    try read(place, into: &bytes)
+    return bytes
+  }
+
+  /// The same in the memory of an array.
+  private func read(_ place: FileRead, into bytes: inout [UInt8]) throws(StorageError) {
+    try readBytes(place, from: try opened(place.name), folder: path, into: &bytes)
   }
 
   /// The same from the disk itself as far as the system can be told so, and without keeping the
@@ -157,7 +164,8 @@ package final class Folder {
     // What is durable is dropped from memory, so that it comes from the disk; and dropped again, so
     // that it takes no room there from others.
     posix_fadvise(file, start, count, Int32(POSIX_FADV_DONTNEED))
-    let bytes = try readBytes(place, from: file, folder: path)
+    var bytes: [UInt8] = []
+    try readBytes(place, from: file, folder: path, into: &bytes)
     posix_fadvise(file, start, count, Int32(POSIX_FADV_DONTNEED))
     return bytes
   }
@@ -193,7 +201,7 @@ package final class Folder {
 
   /// The folder as recovery reads it.
   package var reader: FolderReader {
-    FolderReader(list: { try self.list() }, read: { try self.read($0) })
+    FolderReader(list: { try self.list() }, fill: { try self.read($0, into: &$1) })
   }
 
   private static func make(_ path: String) throws(StorageError) {

@@ -72,17 +72,17 @@ package final class FolderView {
           item.size.map { FolderReader.File(name: item.name, size: $0) }
         }
       },
-      read: { try self.read($0) })
+      fill: { try self.read($0, into: &$1) })
   }
 
-  private func read(_ place: FileRead) throws(StorageError) -> [UInt8] {
+  private func read(_ place: FileRead, into bytes: inout [UInt8]) throws(StorageError) {
     let file = try opened(place.name)
     var status = stat()
     guard fstat(file, &status) == 0 else { throw StorageError("fstat", full(place.name)) }
     guard status.st_mode & S_IFMT == S_IFREG else {
       throw StorageError("read", full(place.name), reason: "it is \(Self.kind(status.st_mode))")
     }
-    return try readBytes(place, from: file, folder: path)
+    try readBytes(place, from: file, folder: path, into: &bytes)
   }
 
   private func opened(_ name: String) throws(StorageError) -> Int32 {

@@ -30,32 +30,44 @@ func readNames(of descriptor: Int32, folder: String) throws(StorageError) -> [St
   }
 }
 
-/// Bytes of an open file: fewer than asked for only at its end. Allocates no more than there is to
-/// read.
+/// Puts bytes of an open file in the place of what an array had: fewer than asked for only at the
+/// file's end. Takes no more memory than there is to read.
 func readBytes(
-  _ place: FileRead, from file: Int32, folder: String
-) throws(StorageError) -> [UInt8] {
+  _ place: FileRead, from file: Int32, folder: String, into bytes: inout [UInt8]
+) throws(StorageError) {
   let name = "\(folder)/\(place.name)"
   var status = stat()
   guard fstat(file, &status) == 0 else { throw StorageError("fstat", name) }
   let size = UInt64(max(0, status.st_size))
   let start = min(place.offset, size)
   let count = min(max(0, place.count), Int(clamping: size - start))
-  var error: StorageError?
-  let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, done in
-    while done < count {
-      let rest = UnsafeMutableBufferPointer(rebasing: buffer[done..<count])
-      let got = pread(file, rest.baseAddress, rest.count, off_t(start) + off_t(done))
-      if got > 0 {
-        done += got
-      } else if got == 0 {
-        break
-      } else if errno != EINTR {
-        error = StorageError("pread", name)
-        break
-      }
+  var done: Int?
+  if bytes.capacity < count {
+    // What is read need not be cleared before.
+    bytes = [UInt8](unsafeUninitializedCapacity: count) { memory, initialized in
+      let room = UnsafeMutableBufferPointer(rebasing: memory[..<count])
+      done = fill(UnsafeMutableRawBufferPointer(room), from: file, at: start)
+      initialized = done ?? 0
     }
+  } else {
+    bytes.removeLast(max(0, bytes.count - count))
+    bytes.append(contentsOf: repeatElement(0, count: count - bytes.count))
+    done = bytes.withUnsafeMutableBytes { fill($0, from: file, at: start) }
+    bytes.removeLast(count - (done ?? 0))
   }
-  if let error { throw error }
-  return bytes
+  if done == nil { throw StorageError("pread", name) }
+}
+
+/// Reads until the memory is full or the file ends; the bytes that came, `nil` for an error.
+private func fill(
+  _ memory: UnsafeMutableRawBufferPointer, from file: Int32, at start: UInt64
+) -> Int? {
+  var done = 0
+  while done < memory.count {
+    let rest = UnsafeMutableRawBufferPointer(rebasing: memory[done...])
+    let got = pread(file, rest.baseAddress, rest.count, off_t(start) + off_t(done))
+    if got == 0 { break }
+    if got > 0 { done += got } else if errno != EINTR { return nil }
+  }
+  return done
 }

@@ -40,6 +40,23 @@ private let settings: JournalSettings = {
     #expect(try folder.isEmpty())
   }
 
+  /// Whatever an array held before, it has what was asked for and is there.
+  @Test func memoryIsFilledAgain() throws {
+    let scratch = try Scratch()
+    let folder = try Folder.openEmpty(scratch.data)
+    let content = (0..<5_000).map { UInt8(truncatingIfNeeded: $0 % 251) }
+    try folder.perform([.create("a"), .write("a", offset: 0, bytes: content)])
+    var bytes: [UInt8] = []
+    let places = [(0, 4_000), (100, 10), (7, 3_999), (4_990, 99), (6_000, 5), (0, 9_999)]
+    for (offset, count) in places {
+      let place = FileRead(name: "a", offset: UInt64(offset), count: count)
+      try folder.reader.fill(place, &bytes)
+      let expected = content.dropFirst(offset).prefix(count)
+      #expect(bytes == Array(expected), "\(count) at \(offset)")
+      #expect(try folder.reader.read(place) == bytes)
+    }
+  }
+
   @Test func whatIsLeftOnItsFileSystemIsKnown() throws {
     let scratch = try Scratch()
     let space = try #require(try Folder(scratch.data, create: true).space())
