@@ -81,9 +81,9 @@ package struct ByteReader: Sendable {
   }
 
   package mutating func raw(count: Int, _ field: String) throws(ByteError) -> [UInt8] {
-    guard count >= 0, count <= remaining else { throw .truncated(field: field, offset: offset) }
-    defer { offset += count }
-    return Array(bytes[offset..<offset + count])
+    let start = offset
+    try skip(count, field)
+    return Array(bytes[start..<offset])
   }
 
   /// Leaves out bytes that have to be there.
