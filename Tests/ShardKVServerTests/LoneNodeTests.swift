@@ -33,10 +33,12 @@ struct LoneNodeTests {
     return node
   }
 
-  /// Group 5 registers so often, each time with news, which is an entry of the log.
-  private func register(
-    _ count: UInt64, with node: inout LoneNode<ControllerService>, pause: UInt64 = 0
-  ) throws {
+  /// Leads, and group 5 has registered so often, each time with news, which is an entry of the log.
+  private func registered(
+    _ count: UInt64, _ settings: NodeSettings, pause: UInt64 = 0
+  ) throws -> LoneNode<ControllerService> {
+    var node = try LoneNode<ControllerService>(group: 0, settings: settings)
+    node.pass(milliseconds: 2_000)
     let client = try node.client(1)
     for number in 1...count {
       var newer = record
@@ -45,6 +47,7 @@ struct LoneNodeTests {
       #expect(try node.ask(request, on: client) == .done(ConfigNumber(0)))
       node.pass(milliseconds: pause)
     }
+    return node
   }
 
   @Test func restartKeepsWhatWasAnswered() throws {
@@ -88,9 +91,7 @@ struct LoneNodeTests {
     var settings = NodeSettings()
     settings.snapshotBytes = 1 << 20
     settings.quietMilliseconds = 10_000
-    var node = try LoneNode<ControllerService>(group: 0, settings: settings)
-    node.pass(milliseconds: 2_000)
-    try register(1_500, with: &node, pause: 10)
+    var node = try registered(1_500, settings, pause: 10)
     #expect(node.node.counters.snapshotsMade == 0)
     #expect(node.node.journalBytesSinceSnapshot > 64 << 10)
     node.pass(milliseconds: 5_000)
@@ -159,9 +160,7 @@ struct LoneNodeTests {
   @Test func aTurnAppliesNotMoreThanItsShare() throws {
     var settings = NodeSettings()
     settings.raft.committedBytesMax = 1_000
-    var before = try LoneNode<ControllerService>(group: 0, settings: settings)
-    before.pass(milliseconds: 2_000)
-    try register(300, with: &before)
+    let before = try registered(300, settings)
     var node = try LoneNode<ControllerService>(before.files, settings: settings)
     #expect(node.node.applied == .zero)
     node.pass(milliseconds: 2_000)
@@ -175,9 +174,7 @@ struct LoneNodeTests {
   @Test func aSnapshotAfterAStartIsOfNearlyTheWholeLog() throws {
     var settings = NodeSettings()
     settings.raft.committedBytesMax = 1_000
-    var before = try LoneNode<ControllerService>(group: 0, settings: settings)
-    before.pass(milliseconds: 2_000)
-    try register(300, with: &before)
+    let before = try registered(300, settings)
     settings.snapshotBytes = 16 << 10
     settings.snapshotFactor = 0
     var node = try LoneNode<ControllerService>(before.files, settings: settings)
