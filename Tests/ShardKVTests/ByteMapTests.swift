@@ -238,6 +238,40 @@ struct ByteMapTests {
     #expect(map.put([1], [6], ByteMap.Update(modified: 8, now: 10)).marks.version == 1)
   }
 
+  @Test func marksOfEverySizeAreKept() {
+    var random = SeededGenerator(seed: 8)
+    let versions: [UInt64] = [0, 1, 4_294_967_294, 4_294_967_295, 4_294_967_296, .max - 1_000]
+    let deadlines: [UInt64] = [0, 1, .max]
+    var map = ByteMap()
+    var model: [UInt8: (value: [UInt8], marks: EntryMarks)] = [:]
+    var captures: [(ByteMap, [UInt8: (value: [UInt8], marks: EntryMarks)])] = []
+    for step in 0..<4_000 {
+      let key = UInt8(random.next(in: 0..<20))
+      let value = Array(repeating: UInt8(truncatingIfNeeded: step), count: random.next(in: 0..<40))
+      let update = ByteMap.Update(
+        version: random.chance(0.5) ? versions[random.next(in: 0..<versions.count)] : nil,
+        modified: random.next(), deadline: deadlines[random.next(in: 0..<deadlines.count)])
+      let old = model[key]
+      let marks = EntryMarks(
+        version: update.version ?? (old?.marks.version ?? 0) + 1, modified: update.modified,
+        deadline: update.deadline ?? 0)
+      if random.chance(0.5) {
+        #expect(map.append([key], value, update).marks == marks)
+        model[key] = ((old?.value ?? []) + value, marks)
+      } else {
+        #expect(map.put([key], value, update).marks == marks)
+        model[key] = (value, marks)
+      }
+      if random.chance(0.01) { captures.append((map, model)) }
+    }
+    for (map, model) in captures + [(map, model)] {
+      for (key, row) in model {
+        let found = map.withElement(of: [key]) { (Array($0.key), Array($0.value), $0.marks) }
+        #expect(found?.0 == [key] && found?.1 == row.value && found?.2 == row.marks)
+      }
+    }
+  }
+
   @Test func anyEntryIsAsProbableAsAnother() {
     var map = ByteMap()
     var random = SeededGenerator(seed: 3)

@@ -100,8 +100,8 @@ extension ByteMap {
       let top = Node.make(isLeaf: false)
       let none = UnsafeRawBufferPointer(start: nil, count: 0)
       top.view.insert(
-        .passRetained(Entry.make(key: none, marks: Self.boundMarks, value: none)),
-        child: .passRetained(root), at: 0)
+        Entry.make(key: none, marks: Self.boundMarks, value: none), child: .passRetained(root),
+        at: 0)
       Self.splitChild(of: top.view, at: 0, isAtEnd: done.isAtEnd)
       self.root = top
     }
@@ -109,7 +109,7 @@ extension ByteMap {
   }
 
   /// A bound between nodes is no key.
-  private static var boundMarks: EntryMarks { EntryMarks(version: 0) }
+  private static var boundMarks: EntryMarks { EntryMarks(version: 1) }
 
   /// The root, held by this map alone.
   private mutating func uniqueRoot() -> Node {
@@ -144,31 +144,33 @@ extension ByteMap {
     guard place.isFound else {
       if place.index < view.count { change.isAtEnd = false }
       let entry = Entry.make(key: change.key, marks: change.settle(after: nil), value: change.value)
-      view.insert(.passRetained(entry), at: place.index)
+      view.insert(entry, at: place.index)
       change.countAdded = 1
       change.bytesAdded = change.key.count + change.value.count
       return
     }
     change.isAtEnd = false
-    var entry = view.key(place.index).takeRetainedValue()
-    let isUnique = isKnownUniquelyReferenced(&entry)
+    let entry = view.key(place.index)
     let old = entry.marks
     let isAlive = old.isAlive(at: change.update.now)
     let marks = change.settle(after: isAlive ? old : nil)
     change.changed.oldDeadline = old.deadline
-    let size = entry.value.count
+    change.bytesAdded = change.value.count
     if change.isAppend, isAlive {
-      if !isUnique || !entry.appendValue(change.value, marks: marks) {
-        // A value that grows is likely to grow again.
-        let spare = (size + change.value.count) / 4
-        entry = Entry.make(
-          key: entry.key, marks: marks, value: entry.value, suffix: change.value, spare: spare)
-      }
-    } else if !isUnique || !entry.replaceValue(with: change.value, marks: marks) {
-      entry = Entry.make(key: entry.key, marks: marks, value: change.value)
+      if entry.isUnique, entry.appendValue(change.value, marks: marks) { return }
+      // A value that grows is likely to grow again.
+      let spare = (entry.value.count + change.value.count) / 4
+      view.setKey(
+        place.index,
+        Entry.make(
+          key: entry.key, marks: marks, value: entry.value, suffix: change.value, spare: spare))
+    } else {
+      change.bytesAdded -= entry.value.count
+      if entry.isUnique, entry.replaceValue(with: change.value, marks: marks) { return }
+      view.setKey(
+        place.index, Entry.make(key: entry.key, marks: marks, value: change.value))
     }
-    change.bytesAdded = entry.value.count - size
-    view.setKey(place.index, .passRetained(entry))
+    entry.release()
   }
 
   /// Makes two children of one that is full.
@@ -192,13 +194,13 @@ extension ByteMap {
   }
 
   /// The shortest key that is above all of `left` and not above any of `right`.
-  private static func bound(between left: NodeView, and right: NodeView) -> Unmanaged<Entry> {
+  private static func bound(between left: NodeView, and right: NodeView) -> Entry {
     let next = right.key(0)
     guard left.isLeaf else { return next.retain() }
     let shared = left.count > 0 ? commonPrefix(left.key(left.count - 1).key, next.key) : 0
     let key = UnsafeRawBufferPointer(rebasing: next.key.prefix(shared + 1))
     let none = UnsafeRawBufferPointer(start: nil, count: 0)
-    return .passRetained(Entry.make(key: key, marks: boundMarks, value: none))
+    return Entry.make(key: key, marks: boundMarks, value: none)
   }
 
   /// Removes a key that is there.

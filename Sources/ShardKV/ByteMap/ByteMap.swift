@@ -41,8 +41,7 @@ package struct ByteMap: @unchecked Sendable {
   /// Looks at an entry without copying it.
   package func withElement<Result>(of key: [UInt8], _ body: (Element) -> Result) -> Result? {
     key.withUnsafeBytes { key in
-      guard let entry = find(key) else { return nil }
-      return entry._withUnsafeGuaranteedRef { body(Element($0)) }
+      find(key).map { body(Element($0)) }
     }
   }
 
@@ -57,7 +56,7 @@ package struct ByteMap: @unchecked Sendable {
     }
   }
 
-  private func find(_ key: UnsafeRawBufferPointer) -> Unmanaged<Entry>? {
+  private func find(_ key: UnsafeRawBufferPointer) -> Entry? {
     guard let root else { return nil }
     var view = root.view
     while !view.isLeaf {
@@ -73,7 +72,7 @@ package struct ByteMap: @unchecked Sendable {
     guard !view.isLeaf else {
       let place = cursor.map { view.locate($0) } ?? (index: 0, isFound: false)
       for index in (place.isFound ? place.index + 1 : place.index)..<view.count {
-        guard view.key(index)._withUnsafeGuaranteedRef({ body(Element($0)) }) else { return false }
+        guard body(Element(view.key(index))) else { return false }
       }
       return true
     }
@@ -102,7 +101,7 @@ package struct ByteMap: @unchecked Sendable {
         index = random.next(in: 0..<Node.capacity)
       }
       guard index < view.count else { continue }
-      return view.key(index)._withUnsafeGuaranteedRef { body(Element($0)) }
+      return body(Element(view.key(index)))
     }
   }
 }

@@ -1,4 +1,5 @@
 import Basics
+import CSharedBlock
 
 /// What is kept of a key besides its value.
 struct EntryMarks: Hashable {
@@ -14,124 +15,156 @@ struct EntryMarks: Hashable {
   func isAlive(at now: UInt64) -> Bool { deadline == 0 || now <= deadline }
 }
 
-struct EntryHeader {
-  fileprivate var version: UInt64
-  fileprivate var modified: UInt64
-  fileprivate var keyCount: UInt32
-  /// The highest bit says that there is a deadline.
-  fileprivate var valueCountAndFlag: UInt32
-
-  private static let flag: UInt32 = 1 << 31
-
-  fileprivate init(_ marks: EntryMarks, keyCount: Int, valueCount: Int) {
-    version = marks.version
-    modified = marks.modified
-    self.keyCount = UInt32(keyCount)
-    valueCountAndFlag = marks.deadline == 0 ? 0 : Self.flag
-    self.valueCount = valueCount
-  }
-
-  /// Where the key begins: behind the deadline, if there is one.
-  @inline(__always)
-  fileprivate var start: Int { Int(valueCountAndFlag >> 31) &* 8 }
-
-  @inline(__always)
-  fileprivate var valueCount: Int {
-    get { Int(valueCountAndFlag & ~Self.flag) }
-    set {
-      let count = UInt32(newValue)
-      invariant(count & Self.flag == 0, "a value of \(newValue) bytes")
-      valueCountAndFlag = valueCountAndFlag & Self.flag | count
-    }
-  }
-}
-
 /// A key, its marks and its value in one allocation; also, without a value, the bound between two
-/// nodes. Most keys have no deadline, and take no room for one: that is 16 bytes of an allocation.
+/// nodes. A pointer: who makes an entry has a reference to it, and hands it on or releases it.
+///
+/// Not an object of Swift's, whose header alone takes 16 bytes, and without room for what most keys
+/// lack: a key takes 16 bytes less that way. Behind the ``Header`` come the version if it is wide,
+/// the deadline if there is one, the key, and the value.
 ///
 /// Changed only by a map that holds the one reference to it.
-final class Entry: ManagedBuffer<EntryHeader, UInt8> {
-  /// An entry with room for a longer value. The parts of the value are put one behind the other.
+struct Entry {
+  private let base: UnsafeMutableRawPointer
+
+  /// What stands at the start of the block.
+  private struct Header {
+    /// The block's own; never set here.
+    private let references: UInt32 = 1
+    var valueCount: UInt32
+    var modified: UInt64
+    /// 0: it is wide.
+    var version: UInt32
+    /// The highest bit says that there is a deadline.
+    var keyCountAndFlag: UInt32
+
+    static let flag: UInt32 = 1 << 31
+
+    init(_ marks: EntryMarks, keyCount: Int, valueCount: Int) {
+      self.valueCount = UInt32(valueCount)
+      modified = marks.modified
+      version = UInt32(exactly: marks.version) ?? 0
+      let count = UInt32(keyCount)
+      invariant(count & Self.flag == 0, "a key of \(keyCount) bytes")
+      keyCountAndFlag = marks.deadline == 0 ? count : count | Self.flag
+    }
+
+    @inline(__always)
+    var isWide: Bool { version == 0 }
+    @inline(__always)
+    var hasDeadline: Bool { keyCountAndFlag & Self.flag != 0 }
+    @inline(__always)
+    var keyCount: Int { Int(keyCountAndFlag & ~Self.flag) }
+    /// Where the deadline is.
+    @inline(__always)
+    var deadlineOffset: Int { MemoryLayout<Self>.size &+ (isWide ? 8 : 0) }
+    /// Where the key begins.
+    @inline(__always)
+    var keyOffset: Int { deadlineOffset &+ (hasDeadline ? 8 : 0) }
+    /// Where the value begins.
+    @inline(__always)
+    var valueOffset: Int { keyOffset &+ keyCount }
+  }
+
+  @inline(__always)
+  private var header: UnsafeMutablePointer<Header> { base.assumingMemoryBound(to: Header.self) }
+
+  /// An entry with one reference and room for a longer value. The parts of the value are put one
+  /// behind the other.
   static func make(
     key: UnsafeRawBufferPointer, marks: EntryMarks, value: UnsafeRawBufferPointer,
     suffix: UnsafeRawBufferPointer = UnsafeRawBufferPointer(start: nil, count: 0), spare: Int = 0
   ) -> Entry {
-    let header = EntryHeader(
-      marks, keyCount: key.count, valueCount: value.count + suffix.count)
-    let count = header.start + key.count + value.count + suffix.count
-    let buffer = Entry.create(minimumCapacity: count + spare) { _ in header }
-    buffer.withUnsafeMutablePointerToElements { elements in
-      let start = UnsafeMutableRawPointer(elements)
-      if marks.deadline != 0 { start.storeBytes(of: marks.deadline, as: UInt64.self) }
-      let bytes = start + header.start
-      copyBytes(key, to: bytes)
-      copyBytes(value, to: bytes + key.count)
-      copyBytes(suffix, to: bytes + key.count + value.count)
+    let valueCount = value.count + suffix.count
+    let header = Header(marks, keyCount: key.count, valueCount: valueCount)
+    let offset = header.valueOffset
+    guard let base = shardkv_block_make(offset + valueCount + spare) else {
+      fatalError("no memory for an entry of \(offset + valueCount + spare) bytes")
     }
-    return unsafeDowncast(buffer, to: Entry.self)
+    let entry = Entry(base: base)
+    base.bindMemory(to: Header.self, capacity: 1).initialize(to: header)
+    entry.storeMarks(marks)
+    copyBytes(key, to: base + offset - key.count)
+    copyBytes(value, to: base + offset)
+    copyBytes(suffix, to: base + offset + value.count)
+    return entry
   }
+
+  @inline(__always)
+  @discardableResult
+  func retain() -> Entry {
+    shardkv_block_retain(base)
+    return self
+  }
+
+  /// Frees the entry with its last reference.
+  @inline(__always)
+  func release() { shardkv_block_release(base) }
+
+  /// There is no other reference.
+  @inline(__always)
+  var isUnique: Bool { shardkv_block_is_unique(base) }
 
   var marks: EntryMarks {
-    withUnsafeMutablePointers { header, elements in
-      EntryMarks(
-        version: header.pointee.version, modified: header.pointee.modified,
-        deadline: header.pointee.start == 0
-          ? 0 : UnsafeRawPointer(elements).loadUnaligned(as: UInt64.self))
-    }
+    let (version, modified) = (header.pointee.version, header.pointee.modified)
+    let wide = base + MemoryLayout<Header>.size
+    return EntryMarks(
+      version: header.pointee.isWide ? wide.load(as: UInt64.self) : UInt64(version),
+      modified: modified,
+      deadline: header.pointee.hasDeadline
+        ? (base + header.pointee.deadlineOffset).load(as: UInt64.self) : 0)
   }
 
-  /// False if there is no room for a deadline, or one that is not needed any more.
-  private func setMarks(_ marks: EntryMarks) -> Bool {
-    guard (marks.deadline != 0) == (header.start > 0) else { return false }
-    withUnsafeMutablePointers { header, elements in
-      header.pointee.version = marks.version
-      header.pointee.modified = marks.modified
-      if marks.deadline != 0 {
-        UnsafeMutableRawPointer(elements).storeBytes(of: marks.deadline, as: UInt64.self)
-      }
+  /// There is room for these marks, and none that they do not need.
+  private func fits(_ marks: EntryMarks) -> Bool {
+    header.pointee.hasDeadline == (marks.deadline != 0)
+      && header.pointee.isWide == (UInt32(exactly: marks.version) ?? 0 == 0)
+  }
+
+  private func storeMarks(_ marks: EntryMarks) {
+    header.pointee.modified = marks.modified
+    if header.pointee.isWide {
+      (base + MemoryLayout<Header>.size).storeBytes(of: marks.version, as: UInt64.self)
+    } else {
+      header.pointee.version = UInt32(marks.version)
     }
-    return true
+    if header.pointee.hasDeadline {
+      (base + header.pointee.deadlineOffset).storeBytes(of: marks.deadline, as: UInt64.self)
+    }
   }
 
   /// Valid while the entry lives and is not changed.
   @inline(__always)
   var key: UnsafeRawBufferPointer {
-    withUnsafeMutablePointers {
-      UnsafeRawBufferPointer(start: $1 + $0.pointee.start, count: Int($0.pointee.keyCount))
-    }
+    UnsafeRawBufferPointer(start: base + header.pointee.keyOffset, count: header.pointee.keyCount)
   }
 
   /// Valid while the entry lives and is not changed.
   @inline(__always)
   var value: UnsafeRawBufferPointer {
-    withUnsafeMutablePointers {
-      UnsafeRawBufferPointer(
-        start: $1 + $0.pointee.start + Int($0.pointee.keyCount), count: $0.pointee.valueCount)
-    }
+    UnsafeRawBufferPointer(
+      start: base + header.pointee.valueOffset, count: Int(header.pointee.valueCount))
   }
 
   /// Puts another value in the place of the old one; `false` if there is not enough room, or so
   /// much that it would be wasted.
   func replaceValue(with value: UnsafeRawBufferPointer, marks: EntryMarks) -> Bool {
-    let start = header.start + Int(header.keyCount)
-    let needed = start + value.count
-    let room = capacity
-    guard needed <= room, room - needed <= 64 + needed / 2, setMarks(marks) else { return false }
-    withUnsafeMutablePointers { header, elements in
-      copyBytes(value, to: UnsafeMutableRawPointer(elements + start))
-      header.pointee.valueCount = value.count
-    }
+    let offset = header.pointee.valueOffset
+    let needed = offset + value.count
+    let room = shardkv_block_size(base)
+    guard needed <= room, room - needed <= 64 + needed / 2, fits(marks) else { return false }
+    storeMarks(marks)
+    copyBytes(value, to: base + offset)
+    header.pointee.valueCount = UInt32(value.count)
     return true
   }
 
   /// Puts more bytes behind the value; `false` if there is not enough room.
   func appendValue(_ suffix: UnsafeRawBufferPointer, marks: EntryMarks) -> Bool {
-    let used = header.start + Int(header.keyCount) + header.valueCount
-    guard used + suffix.count <= capacity, setMarks(marks) else { return false }
-    withUnsafeMutablePointers { header, elements in
-      copyBytes(suffix, to: UnsafeMutableRawPointer(elements + used))
-      header.pointee.valueCount += suffix.count
-    }
+    let end = header.pointee.valueOffset + Int(header.pointee.valueCount)
+    guard end + suffix.count <= shardkv_block_size(base), fits(marks) else { return false }
+    storeMarks(marks)
+    copyBytes(suffix, to: base + end)
+    header.pointee.valueCount += UInt32(suffix.count)
     return true
   }
 }
@@ -139,9 +172,4 @@ final class Entry: ManagedBuffer<EntryHeader, UInt8> {
 private func copyBytes(_ source: UnsafeRawBufferPointer, to target: UnsafeMutableRawPointer) {
   guard let base = source.baseAddress, source.count > 0 else { return }
   target.copyMemory(from: base, byteCount: source.count)
-}
-
-extension Unmanaged<Entry> {
-  @inline(__always)
-  var key: UnsafeRawBufferPointer { _withUnsafeGuaranteedRef { $0.key } }
 }

@@ -3,7 +3,7 @@
 
 extension NodeView {
   /// Puts a key (and in an inner node its child) at `index`.
-  func insert(_ key: Unmanaged<Entry>, child: Unmanaged<Node>? = nil, at index: Int) {
+  func insert(_ key: Entry, child: Unmanaged<Node>? = nil, at index: Int) {
     if skip > fence {
       // The keys here may share more than what sends them here; a new one need not.
       let shared = count > first ? commonPrefix(key.key, self.key(first).key) : 0
@@ -27,7 +27,7 @@ extension NodeView {
   }
 
   /// Puts another key in the place of the one at `index`, in the same order.
-  func replaceKey(at index: Int, with key: Unmanaged<Entry>) {
+  func replaceKey(at index: Int, with key: Entry) {
     self.key(index).release()
     setKey(index, key)
     fit(fence: fence)
@@ -35,7 +35,7 @@ extension NodeView {
 
   /// Appends what another node has in `range`, which both have afterwards.
   func append(from source: NodeView, _ range: Range<Int>) {
-    for index in range { _ = source.key(index).retain() }
+    for index in range { source.key(index).retain() }
     if !isLeaf {
       for index in range { _ = source.child(index).retain() }
     }

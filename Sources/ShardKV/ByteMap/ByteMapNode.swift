@@ -89,13 +89,13 @@ struct NodeView {
   }
 
   @inline(__always)
-  func key(_ index: Int) -> Unmanaged<Entry> {
-    base.load(fromByteOffset: Self.column &+ index &* 8, as: Unmanaged<Entry>.self)
+  func key(_ index: Int) -> Entry {
+    base.load(fromByteOffset: Self.column &+ index &* 8, as: Entry.self)
   }
 
   @inline(__always)
-  func setKey(_ index: Int, _ key: Unmanaged<Entry>) {
-    base.storeBytes(of: key, toByteOffset: Self.column &+ index &* 8, as: Unmanaged<Entry>.self)
+  func setKey(_ index: Int, _ key: Entry) {
+    base.storeBytes(of: key, toByteOffset: Self.column &+ index &* 8, as: Entry.self)
   }
 
   @inline(__always)
