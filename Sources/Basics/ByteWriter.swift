@@ -6,6 +6,14 @@ package struct ByteWriter: Sendable {
 
   package init(reserving capacity: Int) { bytes.reserveCapacity(capacity) }
 
+  /// Writes into the memory of an array, which is empty afterwards: to have much memory from the
+  /// system each time anew costs more than to write it.
+  package init(inMemoryOf array: inout [UInt8], reserving capacity: Int = 0) {
+    swap(&bytes, &array)
+    bytes.removeAll(keepingCapacity: true)
+    bytes.reserveCapacity(capacity)
+  }
+
   package var count: Int { bytes.count }
 
   /// Room for so many bytes more, all that are still to come: what is reserved bit by bit is copied

@@ -2,8 +2,9 @@ import Basics
 
 /// Gives a captured state section by section: the same bytes on every replica.
 package protocol SnapshotCapture: Sendable {
-  /// The next section; `nil` after the last.
-  mutating func nextSection() -> [UInt8]?
+  /// Puts the next section in the place of what `section` holds, in the same memory; false after
+  /// the last.
+  mutating func nextSection(into section: inout [UInt8]) -> Bool
 }
 
 /// Builds a state from the sections of a snapshot.

@@ -74,16 +74,18 @@ enum SnapshotFormat {
     )
   }
 
-  /// Magic, number, length, checksum of these three and the content; then the content.
-  static func section(_ number: Int, _ content: [UInt8]) -> (bytes: [UInt8], checksum: UInt32) {
-    var writer = ByteWriter(reserving: sectionHeaderBytes + content.count)
+  /// What stands before the content of a section: magic, number, length, checksum of these three
+  /// and the content.
+  static func sectionHeader(
+    _ number: Int, _ content: [UInt8]
+  ) -> (bytes: [UInt8], checksum: UInt32) {
+    var writer = ByteWriter(reserving: sectionHeaderBytes)
     writer.u32(sectionMagic)
     writer.u32(UInt32(number))
     writer.u32(UInt32(content.count))
     let start = CRC32C.checksum(writer.bytes)
     let checksum = CRC32C.checksum(content, continuing: start)
     writer.u32(checksum)
-    writer.raw(content)
     return (writer.bytes, checksum)
   }
 

@@ -22,6 +22,8 @@ struct SnapshotTask: Sendable {
   private var received: [(bytes: [UInt8], isLast: Bool)] = []
   private var sectionCount = 0
 
+  /// One that was written: the next one is put into its memory.
+  private var section: [UInt8] = []
   /// To be done before anything else.
   private(set) var effects: [FileEffect] = []
   /// The temporary file is there.
@@ -51,7 +53,12 @@ struct SnapshotTask: Sendable {
 
   /// The first of `effects` is done.
   mutating func performed(_ now: UInt64, restFactor: Double) {
-    if case .create = effects.removeFirst() { isCreated = true }
+    switch effects.removeFirst() {
+    case .create: isCreated = true
+    // The content of a section is written last.
+    case .write(_, _, let bytes): section = bytes
+    default: break
+    }
     guard effects.isEmpty, !isReceived, now > startedAt else { return }
     restsUntil = now + UInt64(Double(now - startedAt) * restFactor)
   }
@@ -72,8 +79,10 @@ struct SnapshotTask: Sendable {
   }
 
   private mutating func nextSection() -> Advance {
-    if let section = capture?.nextSection() {
+    if capture?.nextSection(into: &section) == true {
       effects = writer.add(section)
+      // One owner again, once the effects are done.
+      section = []
     } else {
       capture = nil
       finish()

@@ -37,12 +37,16 @@ package struct SnapshotWriter: Hashable, Sendable {
   /// Adds the next section, with a sync of its own: so no sync is long, and none of the journal's
   /// has to wait for what piled up here.
   package mutating func add(_ content: [UInt8]) -> [FileEffect] {
-    let section = SnapshotFormat.section(file.sections.count, content)
+    let header = SnapshotFormat.sectionHeader(file.sections.count, content)
     let start = file.size
-    file.size += UInt64(section.bytes.count)
+    let contentStart = start + UInt64(header.bytes.count)
+    file.size = contentStart + UInt64(content.count)
     file.sections.append(start..<file.size)
-    sectionsChecksum = SnapshotFormat.combine(sectionsChecksum, section.checksum)
-    return [.write(temporaryName, offset: start, bytes: section.bytes)] + sync
+    sectionsChecksum = SnapshotFormat.combine(sectionsChecksum, header.checksum)
+    return [
+      .write(temporaryName, offset: start, bytes: header.bytes),
+      .write(temporaryName, offset: contentStart, bytes: content),
+    ] + sync
   }
 
   /// Ends the file. When all is done the snapshot is durable under its name, and

@@ -56,6 +56,14 @@ extension ControllerMachine {
 
     fileprivate init(machine: ControllerMachine) { self.machine = machine }
 
+    /// Puts the next section in the place of what `section` holds; false after the last.
+    package mutating func nextSection(into section: inout [UInt8]) -> Bool {
+      guard let next = nextSection() else { return false }
+      section = next
+      return true
+    }
+
+    /// The next section; `nil` after the last.
     package mutating func nextSection() -> [UInt8]? {
       while let kind {
         if kind == .header {

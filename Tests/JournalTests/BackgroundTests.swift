@@ -2,6 +2,7 @@ import Basics
 import Journal
 import Raft
 import Simulation
+import Synchronization
 import Testing
 
 /// What is written beside the journal, step by step.
@@ -9,7 +10,11 @@ import Testing
   /// Sections that were thought of before.
   private struct Sections: SnapshotCapture {
     var left: [[UInt8]]
-    mutating func nextSection() -> [UInt8]? { left.isEmpty ? nil : left.removeFirst() }
+    mutating func nextSection(into section: inout [UInt8]) -> Bool {
+      guard !left.isEmpty else { return false }
+      section = left.removeFirst()
+      return true
+    }
   }
 
   /// Takes sections that do not begin with 99.
@@ -167,6 +172,35 @@ import Testing
     #expect(finished > 2 && finished < count)
   }
 
+  /// Five long sections, and what memory each of them was put into.
+  private struct LongSections: SnapshotCapture {
+    final class Memory: Sendable { let places = Mutex<Set<UInt>>([]) }
+    let memory = Memory()
+    var number = 0
+
+    mutating func nextSection(into section: inout [UInt8]) -> Bool {
+      number += 1
+      guard number <= 5 else { return false }
+      var writer = ByteWriter(inMemoryOf: &section, reserving: 100_000)
+      for _ in 0..<25_000 { writer.u32(UInt32(number)) }
+      section = writer.bytes
+      memory.places.withLock { places in
+        section.withUnsafeBytes { _ = places.insert(UInt(bitPattern: $0.baseAddress)) }
+      }
+      return true
+    }
+  }
+
+  @Test func sectionsAreMadeInTheSameMemory() throws {
+    var stage = try Stage()
+    let sections = LongSections()
+    stage.order(
+      .write(stage.journal.snapshotWriter(snapshotMetadata(4, term: 1)), sections))
+    _ = try stage.run()
+    #expect(try stage.newestAfterPowerCut() == LogIndex(4))
+    #expect(sections.memory.places.withLock { $0.count } == 1)
+  }
+
   @Test func aSectionThatIsNoneEndsWhatIsReceived() throws {
     var stage = try Stage()
     stage.order(
@@ -186,15 +220,15 @@ import Testing
     stage.worker = BackgroundWorker(restFactor: 2)
     stage.orderOwn(4)
     // The file, its header, a rest, and the first section but for its sync.
-    _ = try stage.run(steps: 4)
+    _ = try stage.run(steps: 5)
     stage.time += 100
     #expect(try stage.step())
     guard case .wait(let until) = stage.worker.next(now: stage.time) else {
       Issue.record("no rest")
       return
     }
-    // 101 from the first effect of the section to its sync.
-    #expect(until == stage.time + 2 * 101)
+    // 102 from the first effect of the section to its sync.
+    #expect(until == stage.time + 2 * 102)
     let name = stage.disk.fileNames[0]
     stage.order(.read(FileRead(name: name, offset: 0, count: 4)))
     guard case .read = stage.worker.next(now: stage.time) else {

@@ -42,7 +42,8 @@ import Testing
       ? ControllerService(identity: identity, settings: NodeSettings()).capture()
       : ShardGroupService(identity: identity, settings: NodeSettings()).capture()
     var sections: [[UInt8]] = []
-    while let section = capture.nextSection() { sections.append(section) }
+    var section: [UInt8] = []
+    while capture.nextSection(into: &section) { sections.append(section) }
     return sections
   }
 

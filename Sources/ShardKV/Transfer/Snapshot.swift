@@ -59,22 +59,32 @@ extension ShardGroupMachine {
 
     /// The next section; `nil` after the last.
     package mutating func nextSection() -> [UInt8]? {
-      guard !isDone else { return nil }
-      var writer = ByteWriter(reserving: sectionCapacity)
+      var section: [UInt8] = []
+      return nextSection(into: &section) ? section : nil
+    }
+
+    /// Puts the next section in the place of what `section` holds, in the same memory; false after
+    /// the last.
+    package mutating func nextSection(into section: inout [UInt8]) -> Bool {
+      guard !isDone else { return false }
+      var writer = ByteWriter(inMemoryOf: &section, reserving: sectionCapacity)
+      encodeSection(into: &writer)
+      section = writer.bytes
+      return true
+    }
+
+    private mutating func encodeSection(into writer: inout ByteWriter) {
       writer.u8(SnapshotFormat.version)
       writer.varint(sectionNumber)
       if sectionNumber == 0 { machine.encodeHead(into: &writer) }
       sectionNumber += 1
       while shard < machine.shards.count {
         guard writer.count + 2 * machine.limits.pieceBytesMin <= machine.limits.sectionBytesMax
-        else {
-          return writer.bytes
-        }
+        else { return }
         encodeShard(into: &writer)
       }
       writer.u8(SnapshotTag.end.rawValue)
       isDone = true
-      return writer.bytes
     }
 
     /// Writes the head of the current shard if it has not been, and one piece of it.
