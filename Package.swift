@@ -42,7 +42,7 @@ let package = Package(
     target("Raft", ["Basics"]),
     target("Balancing", ["Basics", "Checksums"]),
     target("ShardCtrler", ["Basics", "ShardMap", "Sessions", "Balancing"]),
-    .systemLibrary(name: "CSharedBlock"),
+    .target(name: "CSharedBlock"),
     target("ShardKV", ["Basics", "CSharedBlock", "RESP", "RedisCommands", "ShardMap", "Sessions"]),
     target("Journal", ["Basics", "Checksums", "ShardMap", "Raft"]),
     target("Wire", ["Basics", "Checksums", "ShardMap", "Sessions", "Raft"]),
@@ -58,7 +58,7 @@ let package = Package(
     // Acts: loops that turn effects into system calls.
     .systemLibrary(name: "CLinux"),
     target("EventLoop", ["Basics", "CLinux", "Wire"]),
-    target("Storage", ["Basics", "CLinux", "Journal", "EventLoop"]),
+    target("Storage", ["Basics", "CLinux", "CSharedBlock", "Journal", "EventLoop"]),
     target("KVClient", ["Basics", "ShardMap", "Wire", "Clerk", "EventLoop"]),
     program(
       "shardkv-server",

@@ -139,14 +139,23 @@ extension Node {
       disk.writing = .none
     }
     disk.failures = 0
-    discard(raft.compact(upTo: written.metadata))
+    free(raft.compact(upTo: written.metadata))
     disk.journal.snapshotIsDurable(written, retainLogFrom: raft.firstIndex)
     replaceDamaged(by: written)
     counters.snapshotsMade += 1
   }
 
-  private mutating func discard(_ entries: [Entry]) {
-    if !entries.isEmpty { effects.background.append(.discard(entries)) }
+  private mutating func free(_ entries: [Entry]) {
+    if entriesToFree.isEmpty { entriesToFree = entries } else { entriesToFree += entries }
+  }
+
+  /// Entries are freed by the thread that made them, since the allocator has a lock, and not more
+  /// in a turn than may be applied in one, which takes longer.
+  mutating func freeEntries() {
+    var bytes = 0
+    while bytes < settings.raft.committedBytesMax, let last = entriesToFree.popLast() {
+      bytes += last.weight
+    }
   }
 
   /// The disk is full: nothing is lost, and there may be room later.
@@ -251,7 +260,7 @@ extension Node {
     abandonLeadership()
     disk.resetLog(to: metadata.last)
     disk.journal.snapshotIsDurable(written, retainLogFrom: metadata.last.index.next)
-    discard(raft.snapshotRestored(metadata))
+    free(raft.snapshotRestored(metadata))
     counters.snapshotsReceived += 1
     effects.rarePaths.insert(.snapshotInstalled)
     effects.events.append(NodeEvent(.info, "restored the leader's snapshot at \(metadata.last)"))

@@ -82,6 +82,9 @@ package struct Node<Service: NodeService>: ~Copyable, Sendable where Service.Mac
   var errandsSeen = LogIndex.zero
   var haveErrandsChanged = true
 
+  /// The log does not hold them any more.
+  var entriesToFree: [Entry] = []
+
   var redis: RedisPort
   var comparison = StateComparison()
 
@@ -133,6 +136,7 @@ package struct Node<Service: NodeService>: ~Copyable, Sendable where Service.Mac
     continueHandOver()
     updateFreshness()
     writeSnapshot()
+    freeEntries()
     flushJournal()
     drain()
     nextDeadline = deadline

@@ -1,6 +1,7 @@
 import CLinux
+import CSharedBlock
 
-// What is set of the allocator of the C library, from which all memory of a process comes.
+// What is asked of the allocator of the C library, from which all memory of a process comes.
 
 /// Gives memory that was freed back to the system, which the allocator else keeps for later. It
 /// takes milliseconds for each hundred MiB and nobody can allocate meanwhile: only for a process
@@ -18,3 +19,13 @@ package func keepLargeBlocksApart() {
   mallopt(M_TOP_PAD, 64 << 10)
   mallopt(M_TRIM_THRESHOLD, 1 << 20)
 }
+
+/// Keys that another thread lets go of, as it does when it has written a snapshot, are freed by
+/// this one from now on, in ``freeKeys()``: the allocator has a lock, and while another thread
+/// frees a hundred thousand keys, one that allocates sleeps for it hundreds of times a turn. Called
+/// once.
+package func freeKeysInThisThread() { shardkv_blocks_keep() }
+
+/// Frees keys that wait for it, not more than a turn can bear: about a tenth of a millisecond. If
+/// more wait than a snapshot of usual size leaves, they are freed where they are let go of.
+package func freeKeys() { shardkv_blocks_free(1_024) }

@@ -38,6 +38,7 @@ struct Server<Service: NodeService>: ~Copyable where Service.Machine: Sendable {
 
   /// Turns until the node is done. Throws when the disk fails: nothing has been sent after it then.
   mutating func run() throws(StorageError) -> NodeStop {
+    freeKeysInThisThread()
     while true {
       takeInputs()
       var effects = node.turn(Loop.now(), inputs)
@@ -63,6 +64,7 @@ struct Server<Service: NodeService>: ~Copyable where Service.Machine: Sendable {
       // receipt is an input like any other.
       if let number = try storage.sync(effects) { inputs.append(.synced(number)) }
       storage.order(&effects.background)
+      freeKeys()
       turns.note(since: loop.wokeAt)
       if let stop = effects.stop { return finish(stop) }
       if let stopAt, Loop.now().monotonic >= stopAt {

@@ -18,7 +18,7 @@ struct Walls: Sendable {
       switch cells[1] {
       case "pure": pure[cells[0]] = imports
       case "acts", "program": acting[cells[0]] = imports
-      // C headers import nothing.
+      // What is C imports nothing.
       default: break
       }
     }
