@@ -139,13 +139,13 @@ extension Node {
       disk.writing = .none
     }
     disk.failures = 0
-    free(raft.compact(upTo: written.metadata))
+    letGo(of: raft.compact(upTo: written.metadata))
     disk.journal.snapshotIsDurable(written, retainLogFrom: raft.firstIndex)
     replaceDamaged(by: written)
     counters.snapshotsMade += 1
   }
 
-  private mutating func free(_ entries: [Entry]) {
+  private mutating func letGo(of entries: [Entry]) {
     if entriesToFree.isEmpty { entriesToFree = entries } else { entriesToFree += entries }
   }
 
@@ -156,6 +156,7 @@ extension Node {
     while bytes < settings.raft.committedBytesMax, let last = entriesToFree.popLast() {
       bytes += last.weight
     }
+    if bytes > 0, entriesToFree.isEmpty { entriesToFree = [] }
   }
 
   /// The disk is full: nothing is lost, and there may be room later.
@@ -260,7 +261,7 @@ extension Node {
     abandonLeadership()
     disk.resetLog(to: metadata.last)
     disk.journal.snapshotIsDurable(written, retainLogFrom: metadata.last.index.next)
-    free(raft.snapshotRestored(metadata))
+    letGo(of: raft.snapshotRestored(metadata))
     counters.snapshotsReceived += 1
     effects.rarePaths.insert(.snapshotInstalled)
     effects.events.append(NodeEvent(.info, "restored the leader's snapshot at \(metadata.last)"))
