@@ -14,11 +14,11 @@ static bool is_kept;
 static _Thread_local bool is_keeper;
 // What was let go of since the keeper looked last; the newest first.
 static Block *given;
+// What the keeper has taken of it.
+static Block *taken;
 // Blocks that wait for the keeper, and how many may; more are freed where they are let go of.
 static size_t waiting;
 static const size_t waiting_max = 1 << 18;
-// What the keeper has taken of it.
-static Block *taken;
 
 void *shardkv_block_make(size_t size) {
   Block *block = malloc(size < sizeof(Block) ? sizeof(Block) : size);

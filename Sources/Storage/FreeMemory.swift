@@ -22,8 +22,8 @@ package func keepLargeBlocksApart() {
 
 /// Keys that another thread lets go of, as it does when it has written a snapshot, are freed by
 /// this one from now on, in ``freeKeys()``: the allocator has a lock, and while another thread
-/// frees a hundred thousand keys, one that allocates sleeps for it hundreds of times a turn. Called
-/// once.
+/// frees a hundred thousand keys, one that allocates sleeps for it up to hundreds of times a turn.
+/// Called once.
 package func freeKeysInThisThread() { shardkv_blocks_keep() }
 
 /// Frees keys that wait for it, not more than a turn can bear: about a tenth of a millisecond. If
