@@ -35,7 +35,9 @@ extension Node {
   }
 
   /// There is more to do without waiting for anything.
-  var wantsTurn: Bool { !newReads.isEmpty || wantsRedisTurn || raft.hasReady }
+  var wantsTurn: Bool {
+    !newReads.isEmpty || wantsRedisTurn || raft.hasReady || !entriesToFree.isEmpty
+  }
 
   /// What was ordered beside the journal came to something.
   mutating func backgroundDone(_ result: BackgroundResult) {

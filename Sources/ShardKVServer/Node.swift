@@ -83,7 +83,7 @@ package struct Node<Service: NodeService>: ~Copyable, Sendable where Service.Mac
   var haveErrandsChanged = true
 
   /// The log does not hold them any more.
-  var entriesToFree: [Entry] = []
+  package internal(set) var entriesToFree: [Entry] = []
 
   var redis: RedisPort
   var comparison = StateComparison()

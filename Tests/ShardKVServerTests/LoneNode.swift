@@ -23,6 +23,8 @@ struct LoneNode<Service: NodeService>: ~Copyable where Service.Machine: Sendable
   private(set) var largestTurnBytes = 0
   /// The most entries that were applied in one turn.
   private(set) var mostApplied: UInt64 = 0
+  /// The most entries that were freed in one turn that did not let go of any.
+  private(set) var mostFreed = 0
   private var background = BackgroundWorker()
   /// What is done beside the journal comes to nothing for now.
   var holdsBackground = false
@@ -66,9 +68,10 @@ struct LoneNode<Service: NodeService>: ~Copyable where Service.Machine: Sendable
   mutating func take(_ inputs: [NodeInput]) {
     var pending = inputs
     repeat {
-      let applied = node.applied.rawValue
+      let (applied, waiting) = (node.applied.rawValue, node.entriesToFree.count)
       let effects = node.turn(now, pending)
       mostApplied = max(mostApplied, node.applied.rawValue - applied)
+      mostFreed = max(mostFreed, waiting - node.entriesToFree.count)
       pending = []
       files.perform(effects.files)
       for link in effects.links { carryOut(link) }

@@ -189,6 +189,23 @@ struct LoneNodeTests {
     #expect(left..<2 * left + 1_000 ~= after.node.journalBytesSinceSnapshot)
   }
 
+  /// What the log let go of is freed in turns that follow each other, each with its share of it:
+  /// nothing needs to happen for the next.
+  @Test func entriesAreFreedAtOnceInTurns() throws {
+    var settings = NodeSettings()
+    settings.raft.committedBytesMax = 1_000
+    let before = try registered(300, settings)
+    settings.raft.retainedEntries = 10
+    settings.snapshotBytes = 16 << 10
+    settings.snapshotFactor = 0
+    var node = try LoneNode<ControllerService>(before.files, settings: settings)
+    for _ in 0..<200 where node.node.counters.snapshotsMade == 0 { node.pass(milliseconds: 10) }
+    #expect(node.node.counters.snapshotsMade == 1)
+    let waiting = node.node.entriesToFree.count
+    #expect(waiting == 0)
+    #expect(1...30 ~= node.mostFreed)
+  }
+
   @Test func restartFromASnapshotIsTheSame() throws {
     var settings = NodeSettings()
     settings.snapshotBytes = 1
