@@ -119,7 +119,9 @@ let package = Package(
     tests(
       "SimulationTests",
       ["Basics", "Clerk", "Journal", "Raft", "ShardKVServer", "ShardMap", "Simulation", "Wire"]),
-    tests("StorageTests", ["Basics", "EventLoop", "ShardMap", "Raft", "Journal", "Storage"]),
+    tests(
+      "StorageTests",
+      ["Basics", "CSharedBlock", "EventLoop", "ShardMap", "Raft", "Journal", "Storage"]),
     tests(
       "ScenarioTests",
       [

@@ -17,15 +17,16 @@ package func keepLargeBlocksApart() {
   mallopt(M_MMAP_THRESHOLD, 64 << 10)
   // Before it asks the system, it looks whether the end of the heap has room.
   mallopt(M_TOP_PAD, 64 << 10)
-  mallopt(M_TRIM_THRESHOLD, 1 << 20)
+  mallopt(M_TRIM_THRESHOLD, 64 << 10)
 }
 
 /// Keys that another thread lets go of, as it does when it has written a snapshot, are freed by
 /// this one from now on, in ``freeKeys()``: the allocator has a lock, and while another thread
 /// frees a hundred thousand keys, one that allocates sleeps for it up to hundreds of times a turn.
-/// Called once.
-package func freeKeysInThisThread() { shardkv_blocks_keep() }
+/// This thread also keeps some of what it frees, for the next keys of the same size. Called once.
+package func freeKeysInThisThread() { shardkv_blocks_keep(true) }
 
 /// Frees keys that wait for it, not more than a turn can bear: about a tenth of a millisecond. If
-/// more wait than a snapshot of usual size leaves, they are freed where they are let go of.
-package func freeKeys() { shardkv_blocks_free(1_024) }
+/// more wait than a snapshot of usual size leaves, they are freed where they are let go of. `true`:
+/// more wait, and need another turn.
+package func freeKeys() -> Bool { shardkv_blocks_free(1_024) }

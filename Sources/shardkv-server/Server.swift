@@ -18,6 +18,8 @@ struct Server<Service: NodeService>: ~Copyable where Service.Machine: Sendable {
   private var inputs: [NodeInput] = []
   private var links: [LinkInput] = []
   private var stopAt: UInt64?
+  /// Keys are still to be freed: the next turn is at once.
+  private var keysWait = false
   private var turns = TurnMeasure()
   /// When the node is told again what the process uses.
   private var measureAt: UInt64 = 0
@@ -64,7 +66,7 @@ struct Server<Service: NodeService>: ~Copyable where Service.Machine: Sendable {
       // receipt is an input like any other.
       if let number = try storage.sync(effects) { inputs.append(.synced(number)) }
       storage.order(&effects.background)
-      freeKeys()
+      keysWait = freeKeys()
       turns.note(since: loop.wokeAt)
       if let stop = effects.stop { return finish(stop) }
       if let stopAt, Loop.now().monotonic >= stopAt {
@@ -77,7 +79,7 @@ struct Server<Service: NodeService>: ~Copyable where Service.Machine: Sendable {
   /// Waits, unless something is to be told already, and gathers what happened.
   private mutating func takeInputs() {
     var deadline: UInt64? = 0
-    if inputs.isEmpty {
+    if inputs.isEmpty, !keysWait {
       deadline = min(node.nextDeadline, stopAt ?? .max, node.watchesDisk ? lookAtDiskAt : .max)
     }
     loop.poll(until: deadline, into: &links)

@@ -32,8 +32,18 @@ static inline bool shardkv_block_is_unique(void *_Nonnull block) {
 
 // From now on what other threads would free waits for this one to do it. They would do so many at a
 // time, each under the lock of the allocator, that this thread would hardly get it. At most 262,144
-// blocks wait. To be called once in a process, by the thread that makes blocks all the time.
-void shardkv_blocks_keep(void);
+// blocks wait. What this thread frees itself of a size below a KiB is kept for the next block of
+// that size, up to a sixteenth of what is used: else the allocator joins what lies side by side, and
+// puts into the hole what does not fit there for long. To be called once in a process, by the thread
+// that makes blocks all the time. `false` ends it, in the same thread.
+void shardkv_blocks_keep(bool keeps);
 
-// In that thread: frees at most so many of the blocks that wait.
-void shardkv_blocks_free(size_t count);
+// In that thread: takes at most so many of the blocks that wait, and says whether there are more to
+// take, or more kept than may be.
+bool shardkv_blocks_free(size_t count);
+
+// In that thread: the bytes of the blocks that are kept for others of their size.
+size_t shardkv_blocks_spare(void);
+
+// The bytes of the blocks that somebody has a reference to.
+size_t shardkv_blocks_used(void);
