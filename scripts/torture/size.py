@@ -37,6 +37,24 @@ def requests(numbers, turn):
   return b"".join(parts)
 
 
+class Host:
+  """What the host of this virtual machine has taken of the processors' time since the beginning."""
+
+  def __init__(self):
+    self.begin = self.now()
+
+  @staticmethod
+  def now():
+    """All ticks of all processors, and those that went to other machines (proc_stat(5))."""
+    with open("/proc/stat", encoding="utf-8") as file:
+      ticks = [int(word) for word in file.readline().split()[1:]]
+    return sum(ticks[:8]), ticks[7]
+
+  def taken(self):
+    everything, stolen = (now - then for now, then in zip(self.now(), self.begin))
+    return f"{100 * stolen / max(1, everything):.1f} % of the processors' time"
+
+
 class Usage(threading.Thread):
   """Measures the folder for as long as it runs: the most bytes that its files took."""
 
@@ -147,6 +165,7 @@ class Town:
 
 
 def work(place, count, base):
+  host = Host()
   town = Town(place, base, count)
   usage = Usage(town.node.folder)
   live = count * (len(KEY % 0) + VALUE_BYTES)
@@ -182,6 +201,7 @@ def work(place, count, base):
                         ("as usual", ()), ("never", ("--snapshot-bytes", str(1 << 40)))):
     town.restart(options)
     rows.append((f"a write, snapshots {name}", town.bench()))
+  rows.append(("taken by the host meanwhile", host.taken()))
   for name, text in rows:
     print(f"  {name:<48} {text}")
   return f"{count} keys of {VALUE_BYTES} bytes, {live / (1 << 20):,.0f} MiB with their keys"
