@@ -44,6 +44,8 @@ package final class Loop {
   /// When the last wait of ``poll(until:into:)`` was over, monotonic nanoseconds.
   package private(set) var wokeAt: UInt64 = 0
   var inputBudget = 0
+  /// The first connection whose input had to wait in this turn.
+  var firstLate: Connection?
   var connecting = Timeouts()
   var closing = Timeouts()
   private var signals: [Int32] = []
@@ -81,7 +83,7 @@ package final class Loop {
     if count < 0 { fatalError("epoll_wait: \(systemError())") }
     wokeAt = Self.monotonic()
     inputBudget = limits.inputPerTurnMax
-    for index in 0..<Int(count) { handle(events[index]) }
+    handleEvents(Int(count))
     expire()
     if inputs.isEmpty {
       swap(&inputs, &reports)
@@ -104,6 +106,18 @@ package final class Loop {
     if earliest <= now { return 0 }
     let milliseconds = (earliest - now - 1) / nanosecondsPerMillisecond + 1
     return Int32(clamping: milliseconds)
+  }
+
+  /// Epoll reports those that it reported before in the same order again, so whoever had to wait is
+  /// the first now: otherwise a few that always send would keep the others from being heard.
+  private func handleEvents(_ count: Int) {
+    var first = 0
+    if let late = firstLate {
+      first = (0..<count).first { events[$0].data.u64 & 0xFFFF_FFFF == UInt64(late.slot) } ?? 0
+      firstLate = nil
+    }
+    for index in first..<count { handle(events[index]) }
+    for index in 0..<first { handle(events[index]) }
   }
 
   private func handle(_ event: epoll_event) {

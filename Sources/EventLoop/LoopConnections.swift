@@ -114,7 +114,11 @@ extension Loop {
   }
 
   private func receive(_ connection: Connection) {
-    if connection.phase == .closed || inputBudget <= 0 { return }
+    if connection.phase == .closed { return }
+    if inputBudget <= 0 {
+      if firstLate == nil { firstLate = connection }
+      return
+    }
     let count = retrying {
       recv(connection.descriptor, readBuffer.baseAddress, readBuffer.count, 0)
     }

@@ -12,7 +12,7 @@ package struct LoopLimits: Sendable {
   /// Bytes waiting for all connections above which the fullest is closed.
   package var outputTotalMax = 256 << 20
   /// Bytes read from all connections in one turn; the rest comes in the next.
-  package var inputPerTurnMax = 8 << 20
+  package var inputPerTurnMax = 1 << 20
   /// Connections accepted in one turn.
   package var acceptsPerTurnMax = 64
   /// How long opening a connection to one address may take.

@@ -25,9 +25,8 @@ package struct RaftSettings: Sendable {
   package var promotionLagMax: UInt64 = 4_096
   /// Ticks without progress of the own disk after which a leader hands over: 1 s.
   package var diskPatienceTicks = 100
-  /// Bytes of committed entries in one ``Ready``, and about as many as a node applies in one turn;
-  /// one entry may be larger.
-  package var committedBytesMax = 512 << 10
+  /// Bytes of committed entries in one ``Ready``; one entry may be larger.
+  package var committedBytesMax = 4 << 10
   /// Leaders answer reads without asking anybody while a quorum has lately promised to elect nobody
   /// else. A leader gets such promises only from replicas where this is set, too, and counts only
   /// those that are as long as its own shortest election timeout.

@@ -155,7 +155,7 @@ extension Node {
   /// in a turn than may be applied in one, which takes longer.
   mutating func freeEntries() {
     var bytes = 0
-    while bytes < settings.raft.committedBytesMax, let last = entriesToFree.popLast() {
+    while bytes < settings.appliedBytesMax, let last = entriesToFree.popLast() {
       bytes += last.weight
     }
     if bytes > 0, entriesToFree.isEmpty { entriesToFree = [] }

@@ -40,6 +40,7 @@ package struct Node<Service: NodeService>: ~Copyable, Sendable where Service.Mac
   package internal(set) var applied: LogIndex
   /// Of the entries that were applied in this turn.
   private var appliedBytes = 0
+  private var appliedCommands = 0
   /// When the tick after the last one is due, monotonic nanoseconds.
   var nextTick: UInt64
   /// When the next turn must begin at the latest, monotonic nanoseconds.
@@ -107,7 +108,8 @@ package struct Node<Service: NodeService>: ~Copyable, Sendable where Service.Mac
   @_specialize(where Service == ControllerService)
   package mutating func turn(_ now: Moment, _ inputs: [NodeInput]) -> NodeEffects {
     self.now = now
-    appliedBytes = 0
+    (appliedBytes, appliedCommands) = (0, 0)
+    redis.beginTurn()
     raft.setTime(now)
     passIdleTicks()
     var clerkInputs: [LinkInput] = []
@@ -172,7 +174,9 @@ package struct Node<Service: NodeService>: ~Copyable, Sendable where Service.Mac
     }
   }
 
-  private var appliesMore: Bool { appliedBytes < settings.raft.committedBytesMax }
+  private var appliesMore: Bool {
+    appliedBytes < settings.appliedBytesMax && appliedCommands < settings.appliedCommandsMax
+  }
 
   private mutating func apply(_ entry: Entry) {
     invariant(
@@ -185,6 +189,7 @@ package struct Node<Service: NodeService>: ~Copyable, Sendable where Service.Mac
     case .command:
       let outcome = service.apply(entry)
       applied = entry.index
+      appliedCommands += outcome.commandCount
       for discarded in service.takeDiscarded() { effects.background.append(.discard(discarded)) }
       if settings.tellsWhatIsApplied {
         effects.applied.append(

@@ -74,6 +74,11 @@ package enum Applied: Sendable {
   case redis(RemoteResult)
   /// It was decided on a state that had changed since: decide and propose again.
   case again
+
+  /// Of one entry.
+  var commandCount: Int {
+    if case .redis(.commands(let outcomes)) = self { outcomes.count } else { 1 }
+  }
 }
 
 /// What to do with a request.

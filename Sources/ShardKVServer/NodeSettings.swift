@@ -10,6 +10,11 @@ package struct NodeSettings: Sendable {
   /// `host:port` of the controllers; a shard group finds its configurations there.
   package var controllers: [String] = []
 
+  /// Bytes of committed entries after which no more are applied in a turn, and commands in them:
+  /// those of a few bytes take as long as others. The last ``Ready`` may exceed them.
+  package var appliedBytesMax = 256 << 10
+  package var appliedCommandsMax = 256
+
   /// A snapshot is begun when the journal after the last one holds at least this many bytes…
   package var snapshotBytes: UInt64 = 16 << 20
   /// …and at least this many times the size of the newest snapshot.

@@ -71,6 +71,9 @@ extension [LinkInput] {
   func bytes(of wanted: ConnectionID) -> [UInt8] {
     reduce(into: []) { if case .received(wanted, let bytes) = $1 { $0 += bytes } }
   }
+  func count(of wanted: ConnectionID) -> Int {
+    reduce(0) { if case .received(wanted, let bytes) = $1 { $0 + bytes.count } else { $0 } }
+  }
   var byteCount: Int {
     reduce(0) { if case .received(_, let bytes) = $1 { $0 + bytes.count } else { $0 } }
   }

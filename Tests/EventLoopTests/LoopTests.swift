@@ -161,4 +161,19 @@ struct LoopTests {
     pair.run { $0.serverInputs.closed.count == 1 }
     #expect(pair.server.pendingBytes == 0)
   }
+
+  /// Whoever sends as fast as it can does not keep the others from being heard.
+  @Test func allAreReadFromThoughATurnHasNotRoomForAll() throws {
+    var limits = LoopLimits()
+    limits.inputPerTurnMax = 1
+    var pair = try LoopPair(limits)
+    let ids = (1...3).map { ConnectionID(rawValue: $0) }
+    let names = try ids.map { try pair.connect($0) }
+    let bytes = [UInt8](repeating: 7, count: 4 << 20)
+    pair.client.perform(ids.map { .send($0, bytes) })
+    pair.client.flush()
+    pair.run { pair in names.contains { pair.serverInputs.count(of: $0) == bytes.count } }
+    for name in names { #expect(pair.serverInputs.count(of: name) > bytes.count / 2) }
+    pair.run { pair in names.allSatisfy { pair.serverInputs.count(of: $0) == bytes.count } }
+  }
 }

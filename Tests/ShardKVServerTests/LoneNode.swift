@@ -21,6 +21,8 @@ struct LoneNode<Service: NodeService>: ~Copyable where Service.Machine: Sendable
   /// The connections that it opened last, by address.
   private(set) var opened: [String: ConnectionID] = [:]
   private(set) var largestTurnBytes = 0
+  /// The most bytes that were sent in one turn, on all connections.
+  private(set) var mostSentBytes = 0
   /// The most entries that were applied in one turn.
   private(set) var mostApplied: UInt64 = 0
   /// The most entries that were freed in one turn that did not let go of any.
@@ -75,6 +77,7 @@ struct LoneNode<Service: NodeService>: ~Copyable where Service.Machine: Sendable
       pending = []
       files.perform(effects.files)
       for link in effects.links { carryOut(link) }
+      mostSentBytes = max(mostSentBytes, effects.links.reduce(0) { $0 + $1.sentBytes })
       if let sync = effects.sync {
         files.perform(sync.files)
         pending.append(.synced(sync.number))
@@ -198,6 +201,10 @@ struct LoneNode<Service: NodeService>: ~Copyable where Service.Machine: Sendable
 extension LoneNode {
   /// A bit of a file is not what was written any more.
   mutating func flip(bit: Int, of name: String) { files.flip(bit: bit, of: name) }
+}
+
+extension LinkEffect {
+  var sentBytes: Int { if case .send(_, let bytes) = self { bytes.count } else { 0 } }
 }
 
 /// Files as bytes.

@@ -159,7 +159,7 @@ struct LoneNodeTests {
   /// However much there is to apply after a start, it is not done in one turn.
   @Test func aTurnAppliesNotMoreThanItsShare() throws {
     var settings = NodeSettings()
-    settings.raft.committedBytesMax = 1_000
+    (settings.raft.committedBytesMax, settings.appliedBytesMax) = (1_000, 1_000)
     let before = try registered(300, settings)
     var node = try LoneNode<ControllerService>(before.files, settings: settings)
     #expect(node.node.applied == .zero)
@@ -173,7 +173,7 @@ struct LoneNodeTests {
   /// not hold is counted for the next, here and by another start.
   @Test func aSnapshotAfterAStartIsOfNearlyTheWholeLog() throws {
     var settings = NodeSettings()
-    settings.raft.committedBytesMax = 1_000
+    (settings.raft.committedBytesMax, settings.appliedBytesMax) = (1_000, 1_000)
     let before = try registered(300, settings)
     settings.snapshotBytes = 16 << 10
     settings.snapshotFactor = 0
@@ -193,7 +193,7 @@ struct LoneNodeTests {
   /// nothing needs to happen for the next.
   @Test func entriesAreFreedAtOnceInTurns() throws {
     var settings = NodeSettings()
-    settings.raft.committedBytesMax = 1_000
+    settings.appliedBytesMax = 1_000
     let before = try registered(300, settings)
     settings.raft.retainedEntries = 10
     settings.snapshotBytes = 16 << 10

@@ -61,4 +61,49 @@ import Wire
     #expect(answer.hasSuffix("+PONG\r\n"))
     #expect(answer.utf8.count == count * one.utf8.count + "+PONG\r\n".utf8.count)
   }
+
+  /// However many clients ask for much, the loop comes back to its sockets and timers soon.
+  @Test func aTurnBeginsABoundedNumberOfRequests() throws {
+    var seat = try Seat()
+    try seat.follow()
+    let clients = (1...20).map { seat.table.redis($0) }
+    let pings = Array(String(repeating: "PING\r\n", count: 200).utf8)
+    let pong = "+PONG\r\n"
+    seat.table.take(clients.map { .link(.received($0, pings)) })
+    let most = RedisSettings().requestsPerTurnMax + 200
+    #expect(seat.table.mostSentBytes <= most * pong.utf8.count)
+    for client in clients {
+      #expect(seat.table.text(on: client) == String(repeating: pong, count: 200))
+    }
+  }
+
+  @Test func whoAsksForLittleDoesNotWaitForTheEndOfALongPipeline() throws {
+    var seat = try Seat()
+    try seat.follow()
+    let (long, short) = (seat.table.redis(1), seat.table.redis(2))
+    let pings = Array(String(repeating: "PING\r\n", count: 10_000).utf8)
+    seat.table.sendAndStop([
+      .link(.received(long, pings)), .link(.received(short, Array("PING\r\n".utf8))),
+    ])
+    #expect(seat.table.text(on: short) == "")
+    seat.table.sendAndStop([])
+    #expect(seat.table.text(on: short) == "+PONG\r\n")
+    #expect(seat.table.text(on: long).utf8.count < 70_000)
+  }
+
+  /// Small commands take as long to apply as larger ones.
+  @Test func aTurnAppliesABoundedNumberOfCommands() throws {
+    var seat = try Seat()
+    let term = try seat.lead()
+    let clients = (1...20).map { seat.table.redis($0) }
+    let sets = Array(String(repeating: "SET a 1\r\n", count: 100).utf8)
+    seat.table.take(clients.map { .link(.received($0, sets)) })
+    let last = seat.table.node.raft.lastIndex.rawValue
+    #expect(last >= seat.table.node.applied.rawValue + 20)
+    try seat.acknowledge(last, term: term)
+    #expect(1...10 ~= seat.table.mostApplied)
+    for client in clients {
+      #expect(seat.table.text(on: client) == String(repeating: "+OK\r\n", count: 100))
+    }
+  }
 }

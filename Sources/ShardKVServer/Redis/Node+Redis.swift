@@ -17,7 +17,8 @@ extension Node {
       redis.counters.bytesIn += Int64(bytes.count)
       client.bytesReceived += UInt64(bytes.count)
       client.parser.append(bytes)
-      goOn(&client)
+      // What waits behind other work is gone on with when that is done.
+      if client.work.isIdle { redis.enqueue(&client) }
       let held = client.parser.bufferedBytes
       if redis.bufferedBytes + held - client.countedBytes > redis.settings.inputTotalMax {
         sendRedis(
@@ -32,7 +33,7 @@ extension Node {
     case .congested(let connection, let isCongested):
       guard var client = redis.take(connection) else { return }
       client.isCongested = isCongested
-      if !isCongested { goOn(&client) }
+      if !isCongested { redis.enqueue(&client) }
       settleRedis(consume client)
     case .connected: break
     }
@@ -67,6 +68,7 @@ extension Node {
   mutating func sendRedis(_ bytes: [UInt8], _ connection: ConnectionID) {
     if bytes.isEmpty { return }
     redis.counters.bytesOut += Int64(bytes.count)
+    redis.bytesLeft -= bytes.count
     outbox.send(bytes, on: connection)
   }
 
@@ -84,15 +86,15 @@ extension Node {
     if client.isClosing, client.work.isIdle { return closeRedis(client, nil) }
     let isFull = client.parser.bufferedBytes > redis.settings.inputBytesMax
     // What is not complete has to go on coming; what waits behind other work does not.
-    let isWaiting = !client.work.isIdle || client.hasMore || client.isCongested
+    let isWaiting = !client.work.isIdle || client.isReady || client.isCongested
     let holds = isFull && isWaiting
     if holds != client.isPaused {
       client.isPaused = holds
       effects.links.append(holds ? .pause(client.connection) : .resume(client.connection))
     }
-    let isPartial = !isWaiting && client.parser.bufferedBytes > 0
-    if !isPartial {
-      client.partial = nil
+    if isWaiting || client.parser.bufferedBytes == 0 {
+      // What came last may be no whole request either: that is seen when it is read.
+      if !client.isReady { client.partial = nil }
     } else if client.partial == nil {
       client.partial = (now.monotonic, client.bytesReceived)
     }
@@ -101,19 +103,14 @@ extension Node {
 
   /// Carries out what a client has asked for, as far as that is possible now.
   mutating func goOn(_ client: inout RedisClient) {
-    var requestsLeft = redis.settings.requestsPerTurnMax
-    client.hasMore = false
     while !client.isCongested {
       if client.work.isIdle {
         guard !client.isClosing else { return }
         // So that the loop can tell before more is answered that nobody reads.
         let isMuch = outbox.count(on: client.connection) > redis.settings.answerBytesPerTurn
-        guard requestsLeft > 0, !isMuch else {
-          client.hasMore = true
-          return redis.ready.append(client.connection)
-        }
+        if isMuch || !redis.beginsMore { return redis.enqueue(&client) }
         client.work.begin(redis.makeWorkNumber())
-        gather(&client, &requestsLeft)
+        gather(&client)
         if client.work.isEmpty { return }
         client.work.stage = .commands
       }
@@ -122,17 +119,18 @@ extension Node {
   }
 
   /// Reads requests until one has to stand alone, there is enough for one entry, or no more came.
-  private mutating func gather(_ client: inout RedisClient, _ requestsLeft: inout Int) {
-    let commandsMax = redis.settings.batchCommandsMax
+  private mutating func gather(_ client: inout RedisClient) {
+    var requestsLeft = redis.settings.batchCommandsMax
     let bytesMax = redis.settings.batchBytesMax
     refreshClusterMap()
-    while client.work.commands.count < commandsMax, client.work.bytes < bytesMax,
-      client.work.tail == nil, !client.isClosing, requestsLeft > 0
+    while requestsLeft > 0, client.work.bytes < bytesMax, client.work.tail == nil,
+      !client.isClosing
     {
       do throws(ProtocolError) {
         guard let request = try client.parser.next() else { return }
         client.partial = nil
         requestsLeft -= 1
+        redis.requestsLeft -= 1
         receive(request, of: &client)
       } catch {
         redis.counters.protocolErrors += 1
@@ -152,6 +150,7 @@ extension Node {
     let step = withFacts(client.link(at: now.monotonic)) { client.session.receive(request, $0) }
     client.parser.limits = client.session.isAuthenticated ? .known : .stranger
     let cost = request.reduce(0) { $0 + $1.count + RequestLimits.argumentUpkeepBytes }
+    redis.bytesLeft -= cost
     switch step.action {
     case .answer(let bytes):
       client.work.add(bytes)
@@ -246,7 +245,7 @@ extension Node {
       }
       if !client.session.isAuthenticated, isOver(client.openedAt, settings.loginMilliseconds) {
         late.append((client.connection, "it did not log in"))
-      } else if let (since, before) = client.partial {
+      } else if let (since, before) = client.partial, !client.isReady {
         let bytes = client.bytesReceived - before
         let more = bytes * 1_000 / UInt64(settings.bytesPerSecondMin)
         if isOver(since, settings.requestMilliseconds + more) {

@@ -87,7 +87,7 @@ extension Node {
       && !client.isPaused
     if case .stalled = client.work.phase {
     } else if !rests {
-      redis.ready.append(client.connection)
+      redis.enqueue(&client)
     }
     redis.putBack(consume client)
   }

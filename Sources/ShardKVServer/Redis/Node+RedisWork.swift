@@ -230,24 +230,29 @@ extension Node {
     }
   }
 
-  /// Submits what waited and goes on with clients whose work is done. To be called outside of
-  /// applying.
+  /// Begins what clients ask for, one after the other, as much as one turn may begin; the others
+  /// are the first of the next turn.
   /// - Returns: whether something was submitted that may be carried on at once.
   mutating func continueRedis() -> Bool {
     serveClockReaders()
-    guard !redis.ready.isEmpty || mayUnstall else { return false }
-    var connections = redis.ready
-    redis.ready = []
     if mayUnstall {
-      connections += redis.stalled
+      redis.ready += redis.stalled
       redis.stalled = []
       redis.nextRetry = now.monotonic + RaftSettings.tickMilliseconds * nanosecondsPerMillisecond
     }
-    for connection in connections {
+    guard !redis.ready.isEmpty, redis.beginsMore else { return false }
+    let waiting = redis.ready
+    redis.ready = []
+    var begun = 0
+    while begun < waiting.count, redis.beginsMore {
+      let connection = waiting[begun]
+      begun += 1
       guard var client = redis.take(connection) else { continue }
+      client.isReady = false
       goOn(&client)
       settleRedis(consume client)
     }
+    redis.ready.insert(contentsOf: waiting[begun...], at: 0)
     return true
   }
 

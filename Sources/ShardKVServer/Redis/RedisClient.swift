@@ -23,8 +23,8 @@ struct RedisClient: Sendable {
   var isPaused = false
   /// It does not read its answers, so nothing more is begun.
   var isCongested = false
-  /// More of its requests are read in the next turn.
-  var hasMore = false
+  /// It is among ``RedisPort/ready``.
+  var isReady = false
   var lastRequestAt: UInt64
   /// Since when it has sent a part of a request, and how much it had sent in all then.
   var partial: (since: UInt64, bytes: UInt64)?

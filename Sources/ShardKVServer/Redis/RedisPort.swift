@@ -23,8 +23,11 @@ struct RedisPort: Sendable {
   var stalled: [ConnectionID] = []
   /// When those are looked at again, monotonic nanoseconds.
   var nextRetry: UInt64 = 0
-  /// Those whose work is done, so that their next requests can be begun.
+  /// Those whose next requests or next stage can be begun, in the order in which that became so.
   var ready: [ConnectionID] = []
+  /// What may still be begun in this turn.
+  var requestsLeft = 0
+  var bytesLeft = 0
   /// Reads that have to wait for the replicated clock to reach a time.
   var clockReaders: [ClockReader] = []
   /// Who waits for what was asked of other groups.
@@ -96,6 +99,20 @@ struct RedisPort: Sendable {
     let host = client.host
     if let count = perAddress[host] { perAddress[host] = count > 1 ? count - 1 : nil }
   }
+
+  /// What it has asked for is begun when those before it were.
+  mutating func enqueue(_ client: inout RedisClient) {
+    if client.isReady { return }
+    client.isReady = true
+    ready.append(client.connection)
+  }
+
+  mutating func beginTurn() {
+    requestsLeft = settings.requestsPerTurnMax
+    bytesLeft = settings.bytesPerTurnMax
+  }
+
+  var beginsMore: Bool { requestsLeft > 0 && bytesLeft > 0 }
 
   mutating func makeWorkNumber() -> UInt64 {
     defer { nextWork += 1 }

@@ -41,9 +41,11 @@ package struct RedisSettings: Sendable {
   /// Bytes of their arguments, and of the answers that need no keys; one more command may be added
   /// while they are below it.
   package var batchBytesMax = 1 << 20
-  /// Requests of one client that are read in one turn, so that a long pipeline does not keep a
-  /// leader from its heartbeats.
-  package var requestsPerTurnMax = 2_048
+  /// Requests of all clients after which no more work is begun in a turn, and bytes of them and of
+  /// answers, so that long pipelines do not keep a leader from its heartbeats. The last work may
+  /// exceed them.
+  package var requestsPerTurnMax = 256
+  package var bytesPerTurnMax = 256 << 10
   /// With more bytes of answers in one turn a client's next requests wait for the next turn.
   package var answerBytesPerTurn = 1 << 20
   /// Bytes of the arguments of one command that writes, since it has to fit into an entry.
