@@ -11,7 +11,7 @@ package struct Trust: Hashable, Sendable {
   /// Why it is in doubt now; `nil`: it is not.
   package var cause: Cause?
 
-  package enum Cause: UInt8, Sendable {
+  package enum Cause: UInt8, CaseIterable, Sendable {
     /// Only the end of the log can be missing: it was bad, and is cut off.
     case tornTail = 1
     /// Data that was acknowledged is known to be missing.

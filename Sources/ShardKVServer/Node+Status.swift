@@ -16,7 +16,7 @@ extension Node {
       learners: raft.membership.learners, membershipIndex: raft.membershipIndex,
       isMembershipSettled: raft.isMembershipSettled, followers: followerReports,
       shards: service.shardReports(), counters: counterList, disk: diskReport,
-      agreement: agreementReport)
+      agreement: agreementReport, doubt: raft.trust.cause)
   }
 
   private var followerReports: [NodeStatus.Follower] {

@@ -41,6 +41,8 @@ package struct NodeStatus: Hashable, Sendable {
   package var disk: Disk?
   /// `nil`: its state was not compared with others' yet.
   package var agreement: Agreement?
+  /// Why it neither votes nor counts until its group has given it what it may lack; `nil`: it does.
+  package var doubt: Trust.Cause?
 
   package struct ShardReport: Hashable, Sendable {
     package var shard: ShardID
@@ -132,7 +134,7 @@ package struct NodeStatus: Hashable, Sendable {
     outgoing: [ReplicaID] = [], learners: [ReplicaID] = [], membershipIndex: LogIndex = .zero,
     isMembershipSettled: Bool = true, followers: [Follower] = [],
     shards: [ShardReport], counters: [Counter], disk: Disk? = nil,
-    agreement: Agreement? = nil
+    agreement: Agreement? = nil, doubt: Trust.Cause? = nil
   ) {
     self.cluster = cluster
     self.group = group
@@ -159,5 +161,16 @@ package struct NodeStatus: Hashable, Sendable {
     self.counters = counters
     self.disk = disk
     self.agreement = agreement
+    self.doubt = doubt
+  }
+}
+
+extension Trust.Cause {
+  /// In a status.
+  package var name: String {
+    switch self {
+    case .tornTail: "torn"
+    case .damage: "damage"
+    }
   }
 }

@@ -61,6 +61,7 @@ extension FrameWriter {
         writer.flag("split", agreement.isSplit)
       }
     }
+    if let doubt = status.doubt { text("doubt", doubt.name) }
   }
 }
 
@@ -89,7 +90,15 @@ extension NodeStatus {
       shards: try Self.reports(object.list("shards")),
       counters: try Self.counters(object.list("counters")),
       disk: object.has("disk") ? try Disk(object.object("disk")) : nil,
-      agreement: object.has("agreement") ? try Agreement(object.object("agreement")) : nil)
+      agreement: object.has("agreement") ? try Agreement(object.object("agreement")) : nil,
+      doubt: object.has("doubt") ? try Self.doubt(object.text("doubt")) : nil)
+  }
+
+  private static func doubt(_ name: String) throws(WireError) -> Trust.Cause {
+    guard let cause = Trust.Cause.allCases.first(where: { $0.name == name }) else {
+      throw .badField("doubt", problem: "is unknown")
+    }
+    return cause
   }
 
   private static func reports(_ list: consuming JSONList) throws(WireError) -> [ShardReport] {

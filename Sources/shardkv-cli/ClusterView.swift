@@ -197,14 +197,28 @@ struct GroupView {
   /// Replicas that vote, as those that answer know it.
   var voterCount: Int { freshest.map(\.voters.count) ?? replicas.count }
 
+  private var quorum: Int { voterCount / 2 + 1 }
+
+  /// The voters that answer.
+  private var alive: [NodeStatus] {
+    let voters = freshest.map { Set($0.voters) }
+    return answered.filter { voters?.contains($0.replica) ?? true }
+  }
+
+  /// Those of them that count for nothing now.
+  var doubtful: [Replica] { replicas.filter { $0.status?.doubt != nil } }
+
+  /// There are too many of them for the others to elect a leader without them.
+  var isStoppedByDoubt: Bool { survives < 0 && alive.count >= quorum }
+
+  /// Who answers together knows all that was acknowledged: an election that everyone grants counts.
+  var knowsEverything: Bool { alive.count { $0.doubt != .damage } >= quorum }
+
   /// How many more replicas may fail before the group stops; negative: it has stopped.
   var survives: Int {
-    let voters = freshest.map { Set($0.voters) }
-    let alive = replicas.count { replica in
-      guard let status = replica.status else { return false }
-      return voters?.contains(status.replica) ?? true
-    }
-    return alive - (voterCount / 2 + 1)
+    let margin = alive.count { $0.doubt == nil } - quorum
+    if margin >= 0 || alive.count < quorum { return min(margin, alive.count - quorum) }
+    return leader != nil || alive.count == voterCount && knowsEverything ? 0 : margin
   }
 
   var name: String { group == .none ? "controllers" : "group \(group)" }

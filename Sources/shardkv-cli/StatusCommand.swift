@@ -235,6 +235,7 @@ extension ClusterView {
       "agreeing": status.agreement.map { .integer($0.agreeing) } ?? .null,
       "differed": status.agreement.map { .count($0.differed) } ?? .null,
       "split": status.agreement.map { .bool($0.isSplit) } ?? .null,
+      "doubt": status.doubt.map { .string($0.name) } ?? .null,
       "counters": .object(
         status.counters.map { JSON.Field(name: $0.name, value: .count($0.value)) }),
     ])

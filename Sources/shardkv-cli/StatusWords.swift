@@ -6,7 +6,7 @@ extension ClusterView {
   var isHealthy: Bool {
     configuration != nil
       && groups.filter(\.isMember).allSatisfy { view in
-        view.silent.isEmpty && view.leader != nil
+        view.silent.isEmpty && view.doubtful.isEmpty && view.leader != nil
           && !view.replicas.contains { $0.status?.agreement?.isSplit == true }
       }
   }
@@ -27,6 +27,7 @@ extension ClusterView {
     }
     for view in groups {
       lines += view.replicas.compactMap { sentence($0, of: view.group) }
+      lines += view.replicas.compactMap { doubt($0, of: view.group) }
       lines += view.replicas.compactMap { agreement($0, of: view.group) }
     }
     if members.count == 1, configuration != nil {
@@ -41,6 +42,21 @@ extension ClusterView {
     let silent =
       view.silent.isEmpty
       ? "" : " (\(view.silent.joined(separator: ", ")) does not answer)"
+    if view.isStoppedByDoubt {
+      let missing = "\(name): nobody can be elected without \(addresses(view.doubtful)), and "
+      let names = view.silent.joined(separator: ", ")
+      if view.knowsEverything {
+        return (
+          missing + "only if every replica answers: \(unavailable(view)). Start \(names) again.",
+          false
+        )
+      }
+      return (
+        missing + "those that answer may not have all that was acknowledged: \(unavailable(view)). "
+          + (names.isEmpty ? "Bring" : "Start \(names) again, or bring")
+          + " back the folder of one of them as it was before it was damaged.", false
+      )
+    }
     if view.survives < 0 {
       let have = view.group == .none ? "have" : "has"
       return ("\(name) \(have) lost the majority\(silent): \(consequence(view))", false)
@@ -83,14 +99,36 @@ extension ClusterView {
     )
   }
 
+  /// That a replica counts for nothing now.
+  private func doubt(
+    _ replica: GroupView.Replica, of group: GroupID
+  ) -> (text: String, isGood: Bool)? {
+    guard let doubt = replica.status?.doubt else { return nil }
+    let place = group == .none ? "controller" : "group \(group)"
+    let reason = doubt == .tornTail ? "its last write was torn" : "its files were damaged"
+    return (
+      "\(replica.address) (\(place)) may lack what it had acknowledged, since \(reason): it "
+        + "neither votes nor counts until its leader has given it that.", false
+    )
+  }
+
+  private func addresses(_ replicas: [GroupView.Replica]) -> String {
+    replicas.map(\.address).joined(separator: ", ")
+  }
+
   private func consequence(_ view: GroupView) -> String {
+    if view.group == .none { return "\(unavailable(view))." }
+    return "\(unavailable(view)). Start its nodes again."
+  }
+
+  private func unavailable(_ view: GroupView) -> String {
     if view.group == .none {
-      return "data is served, but no group can join, leave or be looked up anew."
+      return "data is served, but no group can join, leave or be looked up anew"
     }
     let shards = configuration?.shards.indices.filter {
       configuration?.shards[$0].owner == view.group
     }
-    return "shards \(ranges(shards ?? [])) are unavailable. Start its nodes again."
+    return "shards \(ranges(shards ?? [])) are unavailable"
   }
 
   private func failures(_ count: Int) -> String {

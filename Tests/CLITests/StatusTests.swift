@@ -132,6 +132,47 @@ struct StatusTests {
         #""comparedIndex":40,"agreeing":2,"differed":1,"split":false"#))
   }
 
+  @Test func whoCountsForNothingIsNamed() throws {
+    var statuses = statuses()
+    statuses["h:7112"]?.doubt = .tornTail
+    let doubt =
+      "h:7112 (group 1) may lack what it had acknowledged, since its last write was torn: it "
+      + "neither votes nor counts until its leader has given it that."
+    let view = try view(statuses)
+    #expect(
+      view.sentences().map(\.text) == [
+        "The controllers survive 1 failure.", "Group 1 survives no failure.",
+        "Group 2 survives 1 failure.", doubt,
+      ])
+    #expect(view.json.text.contains(#""doubt":"torn""#) && !view.isHealthy)
+  }
+
+  /// With two of three in doubt only an election that everyone grants counts, and that only while
+  /// two of them know what they acknowledged.
+  @Test func aGroupThatCanElectNobodySaysWhy() throws {
+    var statuses = statuses()
+    for index in 1...3 { statuses["h:711\(index)"]?.role = .follower }
+    for index in 1...2 { statuses["h:711\(index)"]?.doubt = .tornTail }
+    func sentence(_ statuses: [String: NodeStatus]) throws -> String {
+      try #require(view(statuses).sentences().map(\.text).first { $0.hasPrefix("Group 1") })
+    }
+    #expect(
+      try sentence(statuses) == "Group 1: no leader right now, an election should end this soon.")
+    statuses["h:7113"] = nil
+    #expect(
+      try sentence(statuses)
+        == "Group 1: nobody can be elected without h:7111, h:7112, and only if every replica "
+        + "answers: shards 0-1 are unavailable. Start h:7113 again.")
+    statuses["h:7113"] = self.statuses()["h:7113"]
+    for index in 1...2 { statuses["h:711\(index)"]?.doubt = .damage }
+    #expect(
+      try sentence(statuses)
+        == "Group 1: nobody can be elected without h:7111, h:7112, and those that answer may not "
+        + "have all that was acknowledged: shards 0-1 are unavailable. Bring back the folder of one "
+        + "of them as it was before it was damaged.")
+    #expect(try !view(statuses).isHealthy)
+  }
+
   @Test func aFullDiskHasAnExitCodeAndSaysWhatToDo() {
     let failure = App.failure(
       ClerkError(

@@ -185,7 +185,8 @@ enum Samples {
     }, counters: [NodeStatus.Counter(name: "elections", value: .max)],
     disk: NodeStatus.Disk(free: 5, total: .max, room: .out),
     agreement: NodeStatus.Agreement(
-      index: LogIndex(8), agreeing: 2, differed: UInt64(Int64.max), isSplit: true))
+      index: LogIndex(8), agreeing: 2, differed: UInt64(Int64.max), isSplit: true),
+    doubt: .damage)
 
   static let states: [StateReport] = [
     StateReport(

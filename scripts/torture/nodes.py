@@ -222,13 +222,15 @@ class Cluster:
     return node
 
   def wait_together(self, seconds=20):
-    """Waits until every replica that runs has all that the leader has."""
+    """Waits until every replica that runs has all that the leader has, and counts: if another one is
+    damaged while it is in doubt the group may rightly elect nobody."""
 
     def together():
       replicas = self.replicas()
       alive = [replicas.get(node.peer, {}) for node in self.nodes if node.is_alive]
       return any(one.get("role") == "leader" for one in alive) and all(
-        one.get("answers") and one.get("lag", 1 << 60) < 100 for one in alive)
+        one.get("answers") and not one.get("doubt") and one.get("lag", 1 << 60) < 100
+        for one in alive)
 
     if not until(together, seconds, pause=0.05):
       raise Wrong(f"the replicas do not catch up within {seconds} s: {self.replicas()}")
