@@ -14,11 +14,13 @@ import Wire
 ///
 /// 1. the clock is set, and ticks in which nothing could happen are counted, but no timer fires
 ///    yet: a process that was stopped first reads its mail;
-/// 2. syncs that are done are told to Raft, then everything that was received is handled;
+/// 2. syncs that are done are told to Raft, then everything that was received is handled; what
+///    Redis' clients sent is only put into their queue;
 /// 3. ticks that are due are given to Raft, and a leader's errands are begun;
 /// 4. what Raft has ready is taken: entries go to the journal, messages that promise nothing leave
 ///    now, votes and acknowledgements wait for the sync, committed entries are applied and
-///    answered;
+///    answered; then the first of Redis' clients begin what they ask for, and what Raft has of that
+///    is taken, too;
 /// 5. the journal's batch is written, and one sync ordered for everything in it.
 package struct Node<Service: NodeService>: ~Copyable, Sendable where Service.Machine: Sendable {
   package let identity: ReplicaIdentity

@@ -159,6 +159,21 @@ class Town:
       (("p50", "p50"), ("p99", "p99"), ("p99.9", "p999"), ("max", "max"))) + " ms"
     return f"{text}, longest turn {self.longest_turn('longestRecentTurnMicroseconds')}"
 
+  def pipelines(self):
+    """The longest turn while every key is overwritten again and again, for more than the minute that
+    the node keeps its longest turns for. The loop goes before all others, so that a turn shows what
+    it does and waits for, and not that this client and the machine's own services need its
+    processor, too."""
+    try:
+      os.setpriority(os.PRIO_PROCESS, self.node.process.pid, -20)
+    except PermissionError:
+      return "not measured: only root may put the node's loop before others"
+    end, rounds = time.monotonic() + RECENT_SECONDS, 0
+    while time.monotonic() < end:
+      self.write_all(ROUNDS)
+      rounds += 1
+    return f"{self.longest_turn('longestRecentTurnMicroseconds')} in {rounds} rounds"
+
   def longest_turn(self, field="longestTurnMicroseconds"):
     status = next(iter(self.cluster.replicas().values()), {})
     return f"{status['counters'][field] / 1000:.1f} ms"
@@ -201,6 +216,7 @@ def work(place, count, base):
                         ("as usual", ()), ("never", ("--snapshot-bytes", str(1 << 40)))):
     town.restart(options)
     rows.append((f"a write, snapshots {name}", town.bench()))
+    rows.append(("  longest turn in pipelines, loop before others", town.pipelines()))
   rows.append(("taken by the host meanwhile", host.taken()))
   for name, text in rows:
     print(f"  {name:<48} {text}")
