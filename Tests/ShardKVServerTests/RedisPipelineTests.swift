@@ -106,4 +106,26 @@ import Wire
       #expect(seat.table.text(on: client) == String(repeating: "+OK\r\n", count: 100))
     }
   }
+
+  /// Requests that wait for their turn close nobody, however many there are.
+  @Test func whoSendsMuchWaitsWhenAllTogetherHoldMuch() throws {
+    var settings = NodeSettings()
+    settings.redis.inputTotalMax = 200_000
+    var seat = try Seat(settings: settings)
+    try seat.follow()
+    let clients = (1...8).map { seat.table.redis($0) }
+    let pings = Array(String(repeating: "PING\r\n", count: 3_000).utf8)
+    var left = clients.map { ($0, 10) }
+    while let place = left.firstIndex(where: { !seat.table.paused.contains($0.0) }) {
+      let (client, count) = left.remove(at: place)
+      seat.table.sendAndStop([.link(.received(client, pings))])
+      if count > 1 { left.append((client, count - 1)) }
+      while !left.isEmpty, left.allSatisfy({ seat.table.paused.contains($0.0) }) {
+        seat.table.sendAndStop([])
+      }
+    }
+    seat.table.take([])
+    #expect(seat.table.closed.isEmpty)
+    for client in clients { #expect(seat.table.text(on: client).utf8.count == 30_000 * 7) }
+  }
 }

@@ -84,7 +84,10 @@ extension Node {
   /// Puts a client back that was taken out, or ends it if it is done.
   mutating func settleRedis(_ client: consuming RedisClient) {
     if client.isClosing, client.work.isIdle { return closeRedis(client, nil) }
-    let isFull = client.parser.bufferedBytes > redis.settings.inputBytesMax
+    let held = client.parser.bufferedBytes
+    let isFull =
+      held > redis.settings.inputBytesMax
+      || held > 0 && redis.bufferedBytes > redis.settings.inputTotalMax / 2
     // What is not complete has to go on coming; what waits behind other work does not.
     let isWaiting = !client.work.isIdle || client.isReady || client.isCongested
     let holds = isFull && isWaiting
@@ -92,7 +95,7 @@ extension Node {
       client.isPaused = holds
       effects.links.append(holds ? .pause(client.connection) : .resume(client.connection))
     }
-    if isWaiting || client.parser.bufferedBytes == 0 {
+    if isWaiting || held == 0 {
       // What came last may be no whole request either: that is seen when it is read.
       if !client.isReady { client.partial = nil }
     } else if client.partial == nil {

@@ -34,7 +34,8 @@ package struct RedisSettings: Sendable {
 
   /// Bytes held for a client whose request is under way; above it nothing more is received.
   package var inputBytesMax = 1 << 20
-  /// Bytes of incomplete requests of all clients; above it one that sends is closed.
+  /// Bytes held for all clients: above half of it nothing more is received from those that wait,
+  /// above it one that sends is closed.
   package var inputTotalMax = 256 << 20
   /// Commands of one client that are carried out as one entry of the log, or with one read.
   package var batchCommandsMax = 1_024
