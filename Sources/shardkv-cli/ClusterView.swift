@@ -206,7 +206,10 @@ struct GroupView {
   }
 
   /// Those of them that count for nothing now.
-  var doubtful: [Replica] { replicas.filter { $0.status?.doubt != nil } }
+  var doubtful: [Replica] {
+    let names = Set(alive.lazy.filter { $0.doubt != nil }.map(\.replica))
+    return replicas.filter { $0.status.map { names.contains($0.replica) } ?? false }
+  }
 
   /// There are too many of them for the others to elect a leader without them.
   var isStoppedByDoubt: Bool { survives < 0 && alive.count >= quorum }

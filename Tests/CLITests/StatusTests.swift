@@ -145,6 +145,10 @@ struct StatusTests {
         "Group 2 survives 1 failure.", doubt,
       ])
     #expect(view.json.text.contains(#""doubt":"torn""#) && !view.isHealthy)
+    // A learner counts for nothing anyway.
+    let voters = self.statuses()["h:7112"]?.voters.filter { $0 != ReplicaID(rawValue: 12) } ?? []
+    for index in 1...3 { statuses["h:711\(index)"]?.voters = voters }
+    #expect(try self.view(statuses).isHealthy)
   }
 
   /// With two of three in doubt only an election that everyone grants counts, and that only while
