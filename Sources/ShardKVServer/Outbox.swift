@@ -26,11 +26,6 @@ struct Outbox: Sendable {
     return queue.count - 1
   }
 
-  /// How much is to be sent on a connection in this turn.
-  func count(on connection: ConnectionID) -> Int {
-    places[connection].map { queue[$0].bytes.count } ?? 0
-  }
-
   /// Forgets what was to be sent on a connection that is gone.
   mutating func drop(_ connection: ConnectionID) {
     if let place = places[connection] { queue[place].bytes = [] }

@@ -109,9 +109,7 @@ extension Node {
     while !client.isCongested {
       if client.work.isIdle {
         guard !client.isClosing else { return }
-        // So that the loop can tell before more is answered that nobody reads.
-        let isMuch = outbox.count(on: client.connection) > redis.settings.answerBytesPerTurn
-        if isMuch || !redis.beginsMore { return redis.enqueue(&client) }
+        if !redis.beginsMore { return redis.enqueue(&client) }
         client.work.begin(redis.makeWorkNumber())
         gather(&client)
         if client.work.isEmpty { return }

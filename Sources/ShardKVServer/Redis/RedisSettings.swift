@@ -43,12 +43,10 @@ package struct RedisSettings: Sendable {
   /// while they are below it.
   package var batchBytesMax = 1 << 20
   /// Requests of all clients after which no more work is begun in a turn, and bytes of them and of
-  /// answers, so that long pipelines do not keep a leader from its heartbeats. The last work may
-  /// exceed them.
+  /// answers, so that long pipelines do not keep a leader from its heartbeats, and the loop tells
+  /// that nobody reads before more is answered. The last work may exceed them.
   package var requestsPerTurnMax = 256
   package var bytesPerTurnMax = 256 << 10
-  /// With more bytes of answers in one turn a client's next requests wait for the next turn.
-  package var answerBytesPerTurn = 1 << 20
   /// Bytes of the arguments of one command that writes, since it has to fit into an entry.
   package var writeBytesMax = 4 << 20
   /// Bytes of an entry, or of what another group is asked, with all keys and arguments: both have
